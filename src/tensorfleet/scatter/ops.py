@@ -1,0 +1,58 @@
+"""scatter_add, scatter_add_rows and batched_bincount on PyTorch tensors, on the device of their inputs.
+
+PyTorch's own operators do the work. What is added here: arguments are checked before anything is
+launched, with errors that name the value and what is allowed (`check=False` skips that, for those who
+have measured that it matters and know that their indices are right), and counts are kept in int64
+whatever the dtype of the indices.
+
+Determinism: additions of integers commute exactly, so results in integer dtypes are always the same.
+On CUDA, floating-point elements that meet in one place are added in whatever order the atomic
+operations arrive, and rounding differs from run to run; `torch.use_deterministic_algorithms(True)`
+makes PyTorch sort first, at a price.
+"""
+
+import torch
+from torch import Tensor
+
+from tensorfleet.scatter.arguments import check_batched_bincount, check_scatter_add, check_scatter_add_rows
+
+
+def scatter_add(dst: Tensor, dim: int, index: Tensor, src: Tensor, *, check: bool = True) -> Tensor:
+    """Return a copy of `dst` with every element of `src` added at the place that `index` names.
+
+    In two dimensions: dim 0 adds `src[i, j]` to `out[index[i, j], j]`, dim 1 to `out[i, index[i, j]]`.
+    `dst`, `index` (int64 or int32) and `src` (dtype of `dst`) have the same number of dimensions;
+    `index` fits inside `src`, and inside `dst` along every dimension but `dim`.
+
+    Raises IndexError for a dimension or an index out of range, ValueError for shapes or devices that do
+    not fit, TypeError for dtypes. Source: torch.Tensor.scatter_add_, PyTorch documentation.
+    """
+    if check:
+        check_scatter_add(dst, dim, index, src)
+    return dst.scatter_add(dim, index, src)
+
+
+def scatter_add_rows(dst: Tensor, index: Tensor, src: Tensor, *, check: bool = True) -> Tensor:
+    """Return a copy of `dst` with row i of `src` added to row `index[i]`: an embedding's gradient.
+
+    `dst` has shape (places, width), `index` (n,), `src` (n, width). Raises as `scatter_add` does.
+    """
+    if check:
+        check_scatter_add_rows(dst, index, src)
+    return dst.index_add(0, index, src)
+
+
+def batched_bincount(x: Tensor, num_bins: int, *, check: bool = True) -> Tensor:
+    """Count, in every row of `x`, how often each of the numbers 0 to `num_bins - 1` occurs.
+
+    `x` has shape (..., n) and dtype int64 or int32; the result has shape (..., num_bins) and dtype
+    int64. Raises ValueError for a negative `num_bins`, IndexError for a number outside the bins,
+    TypeError for another dtype.
+    """
+    if check:
+        check_batched_bincount(x, num_bins)
+    rows = x.reshape(x.shape[:-1].numel(), x.shape[-1]).long()
+    # One number seen through strides of zero: the ones to be added take no memory and no bandwidth.
+    one = torch.ones((), dtype=torch.int64, device=x.device).expand_as(rows)
+    counts = torch.zeros(rows.shape[0], num_bins, dtype=torch.int64, device=x.device)
+    return counts.scatter_add_(1, rows, one).reshape(*x.shape[:-1], num_bins)

@@ -1,0 +1,120 @@
+"""Solutions pass, wrong answers fail, and the messages help."""
+
+from importlib import import_module
+
+import numpy as np
+import pytest
+import torch
+
+from tensorfleet.exercises import ExerciseFailed, check, exercises
+
+CHAPTERS = ["scatter"]
+NAMES = [f"{chapter}.{name}" for chapter in CHAPTERS for name in exercises(chapter)]
+
+
+def solution(name):
+    chapter, _, exercise = name.partition(".")
+    return getattr(import_module(f"solutions_{chapter}"), exercise)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_solution_passes(name):
+    result = check(name, solution(name))
+    assert result.num_cases >= 5
+    assert repr(result) == f"{name}: correct on all {result.num_cases} cases"
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("wrong", [lambda *_: None, lambda *_: [], lambda first, *_: first])
+def test_wrong_answers_fail(name, wrong):
+    with pytest.raises(ExerciseFailed, match=f"{name} fails on case"):
+        check(name, wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "mistake"),
+    [
+        # bins that hold a value, not how many
+        ("scatter.histogram", lambda values, num_bins: [int(v in values) for v in range(num_bins)]),
+        # forgets the bins behind the largest value
+        (
+            "scatter.histogram",
+            lambda values, _: [values.count(v) for v in range(max(values, default=-1) + 1)],
+        ),
+        # the gradient as if the row stayed and the index named the column
+        (
+            "scatter.source_gradient",
+            lambda g, index: [[g[i % len(g)][t % len(g[0])] for t in r] for i, r in enumerate(index)],
+        ),
+        # divides by all elements
+        (
+            "scatter.segment_mean",
+            lambda values, segment, n: [
+                sum(v for v, s in zip(values, segment, strict=True) if s == k) / max(len(values), 1)
+                for k in range(n)
+            ],
+        ),
+        # counts distinct indices instead of repeated ones
+        (
+            "scatter.serial_steps",
+            lambda indices, lanes: sum(
+                len(set(indices[i : i + lanes])) for i in range(0, len(indices), lanes)
+            ),
+        ),
+        # adds in the order in which the pairs come
+        ("scatter.order_free_add", lambda pairs, n: [sum(v for t, v in pairs if t == k) for k in range(n)]),
+        # sorts, which is the same in any order but not exact
+        (
+            "scatter.order_free_add",
+            lambda pairs, n: [sum(sorted(v for t, v in pairs if t == k)) for k in range(n)],
+        ),
+    ],
+)
+def test_likely_mistakes_fail(name, mistake):
+    with pytest.raises(ExerciseFailed):
+        check(name, mistake)
+
+
+def test_the_message_shows_call_answer_and_expectation():
+    with pytest.raises(ExerciseFailed) as failure:
+        check("scatter.histogram", lambda values, num_bins: [0] * num_bins)
+    assert str(failure.value) == (
+        "scatter.histogram fails on case 1.\n"
+        "called with ([0, 1, 1, 3], 5)\n"
+        "returned [0, 0, 0, 0, 0]\n"
+        "expected [1, 2, 0, 1, 0]"
+    )
+    assert failure.value._render_traceback_() == str(failure.value).splitlines()
+
+
+def test_an_answer_that_raises_is_told_so():
+    with pytest.raises(
+        ExerciseFailed, match=r"raised ZeroDivisionError: division by zero\nin line \d+ of <lambda>"
+    ):
+        check("scatter.histogram", lambda *_: 1 / 0)
+
+
+def test_an_answer_that_changes_its_arguments_is_told_so():
+    def histogram(values, num_bins):
+        counts = solution("scatter.histogram")(values, num_bins)
+        values.clear()
+        return counts
+
+    with pytest.raises(ExerciseFailed, match="changed its arguments"):
+        check("scatter.histogram", histogram)
+
+
+def test_tensors_and_arrays_are_answers_too():
+    assert check("scatter.histogram", lambda v, n: np.bincount(np.array(v, dtype=int), minlength=n))
+    assert check(
+        "scatter.histogram", lambda v, n: torch.bincount(torch.tensor(v, dtype=torch.long), minlength=n)
+    )
+
+
+def test_unknown_names():
+    with pytest.raises(ValueError, match=r"the chapter has scatter\.histogram"):
+        check("scatter.histo", print)
+    with pytest.raises(ValueError, match="no exercises for the chapter 'scater': there are some for scatter"):
+        check("scater.histogram", print)
+    with pytest.raises(TypeError, match="must be a function"):
+        check("scatter.histogram", 7)

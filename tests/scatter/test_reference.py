@@ -1,0 +1,103 @@
+"""The definition, against the notes' printed results and against PyTorch."""
+
+from collections import Counter
+
+import notes
+import pytest
+import torch
+from hypothesis import given
+from strategies import rows_and_bins, scatter_arguments
+
+from tensorfleet.scatter import batched_bincount, scatter_add
+from tensorfleet.scatter.reference import full, shape_of
+
+
+@pytest.mark.parametrize("name", notes.EXAMPLES)
+def test_notes_examples_exactly(name):
+    shape, dim, index, src, printed = notes.EXAMPLES[name]
+    assert scatter_add(full(shape, 0.0), dim, index, src) == printed
+
+
+def test_notes_batched_bincount_exactly():
+    assert batched_bincount(notes.BINCOUNT_ROWS, notes.BINCOUNT_BINS) == notes.BINCOUNT_PRINTED
+
+
+@given(scatter_arguments())
+def test_scatter_add_is_torch(arguments):
+    dst, dim, index, src = arguments
+    expected = torch.from_numpy(dst).scatter_add(dim, torch.from_numpy(index), torch.from_numpy(src))
+    assert scatter_add(dst.tolist(), dim, index.tolist(), src.tolist()) == expected.tolist()
+
+
+@pytest.mark.parametrize(("dst", "index", "src"), [(1, 0, 2), (1, [0, 0], [2, 3]), ([4, 5, 6], 1, [2, 3])])
+def test_a_number_counts_as_a_list_of_one(dst, index, src):
+    expected = torch.tensor(dst).scatter_add(0, torch.tensor(index), torch.tensor(src))
+    assert scatter_add(dst, 0, index, src) == expected.tolist()
+
+
+def test_dst_is_not_changed():
+    dst = [[1, 2], [3, 4]]
+    scatter_add(dst, 0, [[1, 1]], [[10, 10]])
+    assert dst == [[1, 2], [3, 4]]
+
+
+def test_empty_index_ignores_the_other_shapes():
+    assert scatter_add([[1, 2]], 1, [], 7) == [[1, 2]]
+
+
+@given(rows_and_bins())
+def test_batched_bincount_counts(arguments):
+    rows, num_bins = arguments
+    counts = torch.tensor(batched_bincount(rows.tolist(), num_bins)).reshape(-1, num_bins)
+    for row, row_counts in zip(rows.reshape(len(counts), -1).tolist(), counts.tolist(), strict=True):
+        occurrences = Counter(row)
+        assert row_counts == [occurrences[v] for v in range(num_bins)]
+
+
+@pytest.mark.parametrize(
+    ("dst", "dim", "index", "src", "error", "message"),
+    [
+        ([0, 0], 1, [0], [1], IndexError, "dim is 1: for 1 dimensions it must be -1 to 0"),
+        ([0, 0], 1, [], [1], IndexError, "dim is 1"),
+        (
+            [0, 0],
+            0,
+            [0, 2],
+            [1, 1],
+            IndexError,
+            r"index holds 2 at \(1,\): along dimension 0 dst allows 0 to 1",
+        ),
+        ([0, 0], 0, [-1], [1], IndexError, "index holds -1"),
+        ([0, 0], 0, [0.0], [1], TypeError, "index holds 0.0"),
+        ([0, 0], 0, [True], [1], TypeError, "index holds True"),
+        ([0, 0], 0, [[0]], [1], ValueError, "dimensions must agree"),
+        (
+            [0, 0],
+            0,
+            [0, 1, 0],
+            [1, 1],
+            ValueError,
+            "index has size 3 along dimension 0: src allows at most 2",
+        ),
+        ([[0, 0]], 0, [[0, 0, 0]], [[1, 1, 1]], ValueError, "along dimension 1: dst allows at most 2"),
+        ([[0, 0], [0]], 0, [[0]], [[1]], ValueError, "ragged"),
+    ],
+)
+def test_bad_arguments(dst, dim, index, src, error, message):
+    with pytest.raises(error, match=message):
+        scatter_add(dst, dim, index, src)
+
+
+def test_bad_bincount_arguments():
+    with pytest.raises(ValueError, match="num_bins is -1"):
+        batched_bincount([[0]], -1)
+    with pytest.raises(ValueError, match="single number 3"):
+        batched_bincount(3, 5)
+    with pytest.raises(IndexError, match=r"holds 5 at \(0, 1\)"):
+        batched_bincount([[0, 5]], 5)
+
+
+def test_shape_of():
+    assert shape_of([[1, 2, 3], [4, 5, 6]]) == (2, 3)
+    assert shape_of([]) == (0,)
+    assert shape_of(7) == ()
