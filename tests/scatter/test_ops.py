@@ -56,7 +56,22 @@ def test_batched_bincount_is_the_definition(arguments, dtype):
     assert counts.tolist() == reference.batched_bincount(rows.tolist(), num_bins)
 
 
-@pytest.mark.parametrize("shape", [(0,), (0, 5), (3, 0), (2, 0, 4)])
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("rows", [1, 2])
+def test_long_rows_are_counted_in_pieces(threads, rows):
+    """A length that no number of threads divides, so that pieces and a rest are both counted."""
+    length = 3 * ops.PIECE_LENGTH + 7
+    x = (torch.rand(rows, length, generator=torch.Generator().manual_seed(0)) ** 3 * 100).long()
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads)
+        counts = ops.batched_bincount(x, 100)
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(counts, torch.stack([torch.bincount(row, minlength=100) for row in x]))
+
+
+@pytest.mark.parametrize("shape", [(0,), (0, 5), (3, 0), (2, 0, 4), (0, 10**6)])
 def test_batched_bincount_of_nothing(shape):
     assert torch.equal(
         ops.batched_bincount(torch.zeros(shape, dtype=torch.int64), 6),

@@ -64,8 +64,7 @@ def check(name: str, function: Callable[..., Any]) -> Passed:
         try:
             answer = _plain(function(*given))
         except Exception as error:
-            complaint = _raised(error)
-            raise ExerciseFailed(_message(name, num_cases, arguments, complaint)) from error
+            raise ExerciseFailed(_message(name, num_cases, arguments, _raised(error))) from error
         complaint = _changed(arguments, given) or exercise.judge(arguments, answer)
         if complaint:
             raise ExerciseFailed(_message(name, num_cases, arguments, complaint))

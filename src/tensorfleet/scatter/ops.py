@@ -16,6 +16,8 @@ from torch import Tensor
 
 from tensorfleet.scatter.arguments import check_batched_bincount, check_scatter_add, check_scatter_add_rows
 
+PIECE_LENGTH = 2**15  # below this torch does not use a second thread either (at::internal::GRAIN_SIZE)
+
 
 def scatter_add(dst: Tensor, dim: int, index: Tensor, src: Tensor, *, check: bool = True) -> Tensor:
     """Return a copy of `dst` with every element of `src` added at the place that `index` names.
@@ -52,7 +54,39 @@ def batched_bincount(x: Tensor, num_bins: int, *, check: bool = True) -> Tensor:
     if check:
         check_batched_bincount(x, num_bins)
     rows = x.reshape(x.shape[:-1].numel(), x.shape[-1]).long()
+    counts = _count_in_pieces(rows, num_bins, _num_pieces(rows, num_bins))
+    return counts.reshape(*x.shape[:-1], num_bins)
+
+
+def _count_in_pieces(rows: Tensor, num_bins: int, num_pieces: int) -> Tensor:
+    """Count every row; if in several pieces, each as a row of its own, and then add up."""
+    if num_pieces == 1:
+        return _count(torch.zeros(len(rows), num_bins, dtype=torch.int64, device=rows.device), rows)
+    length = rows.shape[1] // num_pieces
+    pieces = rows[:, : num_pieces * length].reshape(len(rows) * num_pieces, length)
+    counts = _count_in_pieces(pieces, num_bins, 1).view(len(rows), num_pieces, num_bins).sum(1)
+    return _count(counts, rows[:, num_pieces * length :])
+
+
+def _count(counts: Tensor, rows: Tensor) -> Tensor:
+    """Add the occurrences in `rows` to `counts`, in place."""
     # One number seen through strides of zero: the ones to be added take no memory and no bandwidth.
-    one = torch.ones((), dtype=torch.int64, device=x.device).expand_as(rows)
-    counts = torch.zeros(rows.shape[0], num_bins, dtype=torch.int64, device=x.device)
-    return counts.scatter_add_(1, rows, one).reshape(*x.shape[:-1], num_bins)
+    one = torch.ones((), dtype=torch.int64, device=rows.device).expand_as(rows)
+    return counts.scatter_add_(1, rows, one)
+
+
+def _num_pieces(rows: Tensor, num_bins: int) -> int:
+    """Into how many pieces a row is cut, each counted in a histogram of its own.
+
+    A CPU counts rows in parallel, but one row on one core. So where there are fewer rows than cores, each
+    long row is cut into as many pieces as there are cores, unless adding up the pieces' histograms would
+    cost as much as counting. This is the kernel's privatisation, on a CPU.
+    """
+    threads = torch.get_num_threads()
+    if (
+        rows.device.type != "cpu"
+        or len(rows) >= threads
+        or rows.shape[1] < threads * max(num_bins, PIECE_LENGTH)
+    ):
+        return 1
+    return threads

@@ -8,11 +8,12 @@ stream is frozen (NEP 19), so that one seed gives the same indices on every mach
 """
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 
-def zipf_shares(num_bins: int, exponent: float) -> np.ndarray:
+def zipf_shares(num_bins: int, exponent: float) -> npt.NDArray[np.float64]:
     """The share of each of `num_bins` values, the most frequent first; they sum to 1. Shape (num_bins,)."""
     if num_bins < 1:
         raise ValueError(f"num_bins is {num_bins}: it must be at least 1")
