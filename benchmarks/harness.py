@@ -1,7 +1,8 @@
 """What every benchmark shares: timing in turns, the table, --json and --record.
 
-The contestants of a case run in turns, A B C A B C ..., so that a machine whose speed drifts slows all of
-them alike; ratios are taken between medians of one such run. Nothing here judges: a benchmark reports.
+The contestants of a case run in turns, A B C A B C ..., so that a machine whose speed
+drifts slows all of them alike; ratios are taken between medians of one such run.
+Nothing here judges: a benchmark reports.
 """
 
 import argparse
@@ -32,7 +33,10 @@ class Case:
 
 @dataclass(frozen=True)
 class Row:
-    """The outcome of a case. Times in milliseconds; `speedup` is the best peer's time over ours."""
+    """The outcome of a case.
+
+    Times in milliseconds; `speedup` is the best peer's time over ours.
+    """
 
     name: str
     ours_ms: float
@@ -49,14 +53,17 @@ def device() -> str:
 
 
 def times_in_turns(runs: Iterable[Run], repeats: int) -> list[list[float]]:
-    """Seconds of each repetition of each run, after one round to warm up that is not counted."""
+    """Seconds of each repetition of each run, after one uncounted round to warm up."""
     runs = list(runs)
     rounds = [[_seconds(run) for run in runs] for _ in range(repeats + 1)]
     return [list(times) for times in zip(*rounds[1:], strict=True)]
 
 
 def copy_bandwidth(num_bytes: int, repeats: int) -> float:
-    """Bytes per second of a plain copy, bytes read plus bytes written: the ceiling for moving data."""
+    """Bytes per second of a plain copy, bytes read plus bytes written.
+
+    This is the ceiling for moving data.
+    """
     source = torch.ones(num_bytes // 8, dtype=torch.int64, device=device())
     target = torch.ones_like(source)
     [times] = times_in_turns([lambda: target.copy_(source)], repeats)
@@ -66,7 +73,9 @@ def copy_bandwidth(num_bytes: int, repeats: int) -> float:
 def run_case(case: Case, bandwidth: float, repeats: int) -> Row:
     ours, *others = times_in_turns([case.ours, *case.peers.values()], repeats)
     low, middle, high = quantiles(ours, n=4)
-    peers = {name: median(times) for name, times in zip(case.peers, others, strict=True)}
+    peers = {
+        name: median(times) for name, times in zip(case.peers, others, strict=True)
+    }
     best = min(peers, key=lambda name: peers[name])
     rate = case.num_bytes / middle
     return Row(
@@ -89,25 +98,34 @@ def main(
 ) -> None:
     """The command line of a benchmark.
 
-    `cases(quick)` lists the cases. `summary(rows by name, copy bandwidth, quick)` names the quantities, with
-    units, that pages of the book may quote.
+    `cases(quick)` lists the cases. `summary(rows by name, copy bandwidth, quick)` names
+    the quantities, with units, that pages of the book may quote.
     """
     parser = argparse.ArgumentParser(description=claim, allow_abbrev=False)
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     parser.add_argument(
-        "--record", action="store_true", help="write benchmarks/results/<device>/" + chapter + ".json"
+        "--json", action="store_true", help="print one JSON object instead of a table"
     )
     parser.add_argument(
-        "--quick", action="store_true", help="tiny sizes, to see that it runs; never recorded"
+        "--record",
+        action="store_true",
+        help="write benchmarks/results/<device>/" + chapter + ".json",
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="tiny sizes, to see that it runs; never recorded",
     )
     arguments = parser.parse_args()
     if arguments.quick and arguments.record:
         parser.error("--quick sizes say nothing about speed: they are not recorded")
     repeats = 3 if arguments.quick else 15
 
-    bandwidth = copy_bandwidth(2**20 if arguments.quick else 2**28 if device() == "cpu" else 2**32, repeats)
+    bandwidth = copy_bandwidth(
+        2**20 if arguments.quick else 2**28 if device() == "cpu" else 2**32, repeats
+    )
     rows = [
-        run_case(case, bandwidth, repeats) for case in tqdm(cases(arguments.quick), unit="case", disable=None)
+        run_case(case, bandwidth, repeats)
+        for case in tqdm(cases(arguments.quick), unit="case", disable=None)
     ]
     quantities = summary({row.name: row for row in rows}, bandwidth, arguments.quick)
     result = environment() | {
@@ -115,7 +133,10 @@ def main(
         "repeats": repeats,
         "copy_bandwidth": bandwidth,
         "rows": [asdict(row) for row in rows],
-        "quantities": {name: {"value": value, "unit": unit} for name, (value, unit) in quantities.items()},
+        "quantities": {
+            name: {"value": value, "unit": unit}
+            for name, (value, unit) in quantities.items()
+        },
     }
     print(json.dumps(result, indent=1) if arguments.json else table(result, rows))
     if arguments.record:
@@ -130,23 +151,33 @@ def table(result: dict[str, Any], rows: list[Row]) -> str:
     lines = [
         result["claim"],
         f"{result['device']}, torch {result['versions']['torch']}; "
-        f"a copy moves {result['copy_bandwidth'] / 1e9:.1f} GB/s; medians of {result['repeats']}",
+        f"a copy moves {result['copy_bandwidth'] / 1e9:.1f} GB/s; "
+        f"medians of {result['repeats']}",
         "",
-        f"{'case':{width}}  {'ours ms':>9} {'spread':>7} {'best peer':>22} {'peer ms':>9} {'peer/ours':>9}"
-        f" {'GB/s':>8} {'of copy':>8}",
+        f"{'case':{width}}  {'ours ms':>9} {'spread':>7} {'best peer':>22}"
+        f" {'peer ms':>9} {'peer/ours':>9} {'GB/s':>8} {'of copy':>8}",
     ]
     lines += [
         f"{row.name:{width}}  {row.ours_ms:9.3f} {row.spread:7.1%} {row.best_peer:>22}"
-        f" {row.peers_ms[row.best_peer]:9.3f} {row.speedup:8.2f}x {row.gigabytes_per_second:8.1f}"
-        f" {row.share_of_copy_bandwidth:8.1%}"
+        f" {row.peers_ms[row.best_peer]:9.3f} {row.speedup:8.2f}x"
+        f" {row.gigabytes_per_second:8.1f} {row.share_of_copy_bandwidth:8.1%}"
         for row in rows
     ]
-    lines += ["", *(f"{name} = {q['value']:.4g} {q['unit']}" for name, q in result["quantities"].items())]
+    lines += [
+        "",
+        *(
+            f"{name} = {q['value']:.4g} {q['unit']}"
+            for name, q in result["quantities"].items()
+        ),
+    ]
     return "\n".join(lines)
 
 
 def _seconds(run: Run) -> float:
-    """Seconds of one run, by the device's own clock where it has one: launches return early."""
+    """Seconds of one run.
+
+    By the device's own clock where it has one: launches return early.
+    """
     if device() == "cpu":
         start = perf_counter()
         run()

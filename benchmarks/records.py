@@ -1,4 +1,4 @@
-"""Where recorded measurements lie, and what describes the machine that they were taken on.
+"""Where recorded measurements lie, and what describes the machine they were taken on.
 
 python benchmarks/records.py       prints the folder of this machine's records
 """
@@ -23,7 +23,10 @@ def device_name() -> str:
 
 
 def results_folder() -> Path:
-    """benchmarks/results/<device>: `cpu`, or the GPU's name in lower case with hyphens."""
+    """benchmarks/results/<device>.
+
+    The device is `cpu`, or the GPU's name in lower case with hyphens.
+    """
     slug = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
     return RESULTS / re.sub(r"[^a-z0-9]+", "-", slug.lower()).strip("-")
 
@@ -49,8 +52,12 @@ def _processor() -> str:
     """The processor's name: Linux and macOS keep it in different places."""
     try:
         if platform.system() == "Darwin":
-            return subprocess.check_output(["sysctl", "-n", "machdep.cpu.brand_string"], text=True).strip()
-        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+            return subprocess.check_output(
+                ["sysctl", "-n", "machdep.cpu.brand_string"], text=True
+            ).strip()
+        found = re.search(
+            r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE
+        )
     except (OSError, subprocess.CalledProcessError):
         found = None
     return found.group(1) if found else platform.machine()

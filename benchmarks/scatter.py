@@ -1,11 +1,13 @@
-"""Our counts and row additions are at least as fast as torch's best operator for the same result.
+"""Our counts and row additions are at least as fast as torch's best operator for the
+same result.
 
     python benchmarks/scatter.py [--json] [--record] [--quick]
 
-On a CPU "ours" is tensorfleet.scatter.ops, on a GPU tensorfleet.scatter.kernel; the peers are torch's own
-operators. Row additions on a CPU are one of these, so that their ratios show the noise. Sizes exceed the
-caches, so that memory is measured. Goals on an H200: 1.0 times the best peer or more everywhere, 2.0 for
-skewed counts over at most 256 bins, 70% of copy bandwidth where memory is the limit.
+On a CPU "ours" is tensorfleet.scatter.ops, on a GPU tensorfleet.scatter.kernel; the
+peers are torch's own operators. Row additions on a CPU are one of these, so that their
+ratios show the noise. Sizes exceed the caches, so that memory is measured. Goals on an
+H200: 1.0 times the best peer or more everywhere, 2.0 for skewed counts over at most 256
+bins, 70% of copy bandwidth where memory is the limit.
 """
 
 import torch
@@ -63,7 +65,7 @@ def bincount_case(rows: int, length: int, bins: int, exponent: float) -> Case:
     offsets = torch.arange(rows, device=device())[:, None] * bins
 
     def flat() -> Tensor:
-        """One index for a place in all rows' counters; a single row needs no offsets."""
+        """One index for a place in all rows' counters; one row needs no offsets."""
         return x.flatten() if rows == 1 else (x + offsets).flatten()
 
     def by_scatter_add() -> Tensor:
@@ -88,7 +90,9 @@ def bincount_case(rows: int, length: int, bins: int, exponent: float) -> Case:
 
 
 def rows_case(num_rows: int, num_places: int, width: int, exponent: float) -> Case:
-    index = workload.zipf_indices((num_rows,), num_places, exponent, seed=2).to(device())
+    index = workload.zipf_indices((num_rows,), num_places, exponent, seed=2).to(
+        device()
+    )
     src = torch.randn(num_rows, width, device=device())
     dst = torch.zeros(num_places, width, device=device())
     expanded = index[:, None].expand(-1, width)
@@ -115,7 +119,9 @@ def check_case(size: int) -> Case:
     )
 
 
-def summary(rows: dict[str, Row], bandwidth: float, quick: bool) -> dict[str, tuple[float, str]]:
+def summary(
+    rows: dict[str, Row], bandwidth: float, quick: bool
+) -> dict[str, tuple[float, str]]:
     def digits(value: float) -> float:
         return float(f"{value:.3g}")
 
@@ -139,11 +145,17 @@ def summary(rows: dict[str, Row], bandwidth: float, quick: bool) -> dict[str, tu
     found["slowest_speedup"] = digits(min(row.speedup for row in contests)), "times"
     found["num_cases"] = len(contests), "cases"
     found["num_at_least_equal"] = sum(row.speedup >= 1 for row in contests), "cases"
-    skewed = [rows[bincount_name(r, b, e)] for r in (1, 64) for b in BINS[:2] for e in EXPONENTS[1:]]
+    skewed = [
+        rows[bincount_name(r, b, e)]
+        for r in (1, 64)
+        for b in BINS[:2]
+        for e in EXPONENTS[1:]
+    ]
     found["skewed_small_speedup"] = digits(min(row.speedup for row in skewed)), "times"
     return found
 
 
 if __name__ == "__main__":
     assert __doc__
-    main("scatter", __doc__.splitlines()[0], cases, summary)
+    claim = " ".join(__doc__.partition("\n\n")[0].split())
+    main("scatter", claim, cases, summary)

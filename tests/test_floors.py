@@ -1,4 +1,7 @@
-"""The house's rules on imports: what the browser runs needs no third-party package; arrows point down."""
+"""The house's rules on imports.
+
+What the browser runs needs no third-party package; arrows point down.
+"""
 
 import ast
 import subprocess
@@ -9,11 +12,17 @@ import pytest
 
 SRC = Path(__file__).parents[1] / "src"
 MODULES = {
-    ".".join(path.relative_to(SRC).with_suffix("").parts).removesuffix(".__init__"): path
+    ".".join(path.relative_to(SRC).with_suffix("").parts).removesuffix(
+        ".__init__"
+    ): path
     for path in sorted(SRC.rglob("*.py"))
 }
-CHAPTERS = {name.split(".")[1] for name in MODULES if name.count(".") == 2} - {"explore", "exercises"}
-# The one part of each chapter that may see tensors; every other module is standard library only.
+CHAPTERS = {name.split(".")[1] for name in MODULES if name.count(".") == 2} - {
+    "explore",
+    "exercises",
+}
+# The one part of each chapter that may see tensors; every other module is standard
+# library only.
 TENSOR_MODULES = {"ops", "kernel", "arguments", "workload"}
 
 
@@ -32,7 +41,10 @@ def imports_of(path: Path) -> set[str]:
 
 
 def test_standard_library_modules_import_alone():
-    """In a fresh process that has no site-packages and refuses every module but Python's and ours."""
+    """In a fresh process.
+
+    It has no site-packages and refuses every module but Python's and ours.
+    """
     names = [name for name in MODULES if is_standard_library_only(name)]
     program = f"""
 import sys
@@ -48,12 +60,16 @@ for name in {names!r}:
     importlib.import_module(name)
 print(len(set({names!r}) & set(sys.modules)))
 """
-    result = subprocess.run([sys.executable, "-S", "-E", "-c", program], capture_output=True, text=True)
+    result = subprocess.run(
+        [sys.executable, "-S", "-E", "-c", program], capture_output=True, text=True
+    )
     assert result.returncode == 0, result.stderr
     assert int(result.stdout) == len(names) >= 8
 
 
-@pytest.mark.parametrize("name", [name for name in MODULES if not is_standard_library_only(name)])
+@pytest.mark.parametrize(
+    "name", [name for name in MODULES if not is_standard_library_only(name)]
+)
 def test_tensor_modules_are_not_imported_by_standard_library_ones(name):
     importers = [other for other, path in MODULES.items() if name in imports_of(path)]
     assert not [other for other in importers if is_standard_library_only(other)]
@@ -69,5 +85,9 @@ def test_chapters_do_not_import_each_other():
     for name, path in MODULES.items():
         own = name.split(".")[1] if name.count(".") else None
         if own in CHAPTERS:
-            used = {module.split(".")[1] for module in imports_of(path) if module.startswith("tensorfleet.")}
+            used = {
+                module.split(".")[1]
+                for module in imports_of(path)
+                if module.startswith("tensorfleet.")
+            }
             assert used & CHAPTERS <= {own}, name

@@ -8,7 +8,11 @@ from tensorfleet.lab import MIME_TYPE, format_value, quantity
 def test_a_quantity_shows_text_and_stores_data():
     bundle = quantity("bytes_moved", 1234567, "bytes")._repr_mimebundle_()
     assert bundle["text/plain"] == "bytes_moved = 1,234,567 bytes"
-    assert bundle[MIME_TYPE] == {"name": "bytes_moved", "value": 1234567, "unit": "bytes"}
+    assert bundle[MIME_TYPE] == {
+        "name": "bytes_moved",
+        "value": 1234567,
+        "unit": "bytes",
+    }
 
 
 @pytest.mark.parametrize(
@@ -21,7 +25,13 @@ def test_significant_digits(value, digits, stored):
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(1234567, "1,234,567"), (0.5, "0.5"), (3.0, "3"), (12345.25, "12,345.25"), (2.5e-7, "2.5e-07")],
+    [
+        (1234567, "1,234,567"),
+        (0.5, "0.5"),
+        (3.0, "3"),
+        (12345.25, "12,345.25"),
+        (2.5e-7, "2.5e-07"),
+    ],
 )
 def test_format(value, text):
     assert format_value(value) == text

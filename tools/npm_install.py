@@ -1,6 +1,7 @@
-"""Installs the npm packages of package-lock.json into node_modules, with whatever Node is at hand.
+"""Installs the npm packages of package-lock.json into node_modules.
 
-Where the machine has no Node 20 or newer, one from PyPI is installed into the virtual environment first.
+It takes whatever Node is at hand. Where the machine has no Node 20 or newer, one from
+PyPI is installed into the virtual environment first.
 """
 
 import os
@@ -17,11 +18,14 @@ OLDEST_NODE = 20
 
 
 def node_version(folder: str | None) -> int:
-    """The major version of the Node found in `folder` (None: on the PATH), or 0 where there is none."""
+    """The major version of the Node in `folder` (None: on the PATH); 0 without one."""
     node, npm = shutil.which("node", path=folder), shutil.which("npm", path=folder)
     if not node or not npm:
         return 0
-    found = re.match(r"v(\d+)", subprocess.run([node, "--version"], capture_output=True, text=True).stdout)
+    found = re.match(
+        r"v(\d+)",
+        subprocess.run([node, "--version"], capture_output=True, text=True).stdout,
+    )
     return int(found.group(1)) if found else 0
 
 
@@ -29,8 +33,13 @@ def main() -> int:
     path = os.environ["PATH"]
     if node_version(path) < OLDEST_NODE:
         if node_version(str(SCRIPTS)) < OLDEST_NODE:
-            print(f"This machine has no Node {OLDEST_NODE} or newer: installing {NODE_FROM_PYPI} into .venv")
-            subprocess.run([sys.executable, "-m", "pip", "install", NODE_FROM_PYPI], check=True)
+            print(
+                f"This machine has no Node {OLDEST_NODE} or newer: "
+                f"installing {NODE_FROM_PYPI} into .venv"
+            )
+            subprocess.run(
+                [sys.executable, "-m", "pip", "install", NODE_FROM_PYPI], check=True
+            )
         path = f"{SCRIPTS}{os.pathsep}{path}"
     npm = shutil.which("npm", path=path)
     assert npm, "node_version has seen npm on this path"

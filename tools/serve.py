@@ -11,7 +11,10 @@ SITE = Path(__file__).parents[1] / "_build" / "html"
 
 
 class BookHandler(SimpleHTTPRequestHandler):
-    """Static files with the types that browsers insist on for modules, fonts and wasm; no log."""
+    """Static files with the types that browsers insist on for modules, fonts and wasm.
+
+    It keeps no log.
+    """
 
     extensions_map = SimpleHTTPRequestHandler.extensions_map | {
         ".js": "text/javascript",
@@ -26,7 +29,9 @@ class BookHandler(SimpleHTTPRequestHandler):
 
 def book_server(port: int) -> ThreadingHTTPServer:
     """A server of the built book on 127.0.0.1; port 0 takes any free one."""
-    return ThreadingHTTPServer(("127.0.0.1", port), partial(BookHandler, directory=str(SITE)))
+    return ThreadingHTTPServer(
+        ("127.0.0.1", port), partial(BookHandler, directory=str(SITE))
+    )
 
 
 def main() -> int:
@@ -41,7 +46,10 @@ def main() -> int:
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
-        print(f"Port {port} is in use. Choose another: make book PORT={port + 1}", file=sys.stderr)
+        print(
+            f"Port {port} is in use. Choose another: make book PORT={port + 1}",
+            file=sys.stderr,
+        )
         return 1
     print(f"The book is at http://127.0.0.1:{port}/ (stop with Ctrl-C)", flush=True)
     try:

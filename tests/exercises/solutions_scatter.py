@@ -11,7 +11,9 @@ def histogram(values, num_bins):
 
 
 def source_gradient(gradient, index):
-    return [[gradient[target][column] for column, target in enumerate(row)] for row in index]
+    return [
+        [gradient[target][column] for column, target in enumerate(row)] for row in index
+    ]
 
 
 def segment_mean(values, segment, num_segments):

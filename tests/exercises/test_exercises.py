@@ -14,7 +14,7 @@ NAMES = [f"{chapter}.{name}" for chapter in CHAPTERS for name in exercises(chapt
 
 def solution(name):
     chapter, _, exercise = name.partition(".")
-    return getattr(import_module(f"solutions_{chapter}"), exercise)
+    return getattr(import_module(f"tests.exercises.solutions_{chapter}"), exercise)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -25,7 +25,9 @@ def test_solution_passes(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("wrong", [lambda *_: None, lambda *_: [], lambda first, *_: first])
+@pytest.mark.parametrize(
+    "wrong", [lambda *_: None, lambda *_: [], lambda first, *_: first]
+)
 def test_wrong_answers_fail(name, wrong):
     with pytest.raises(ExerciseFailed, match=f"{name} fails on case"):
         check(name, wrong)
@@ -35,22 +37,30 @@ def test_wrong_answers_fail(name, wrong):
     ("name", "mistake"),
     [
         # bins that hold a value, not how many
-        ("scatter.histogram", lambda values, num_bins: [int(v in values) for v in range(num_bins)]),
+        (
+            "scatter.histogram",
+            lambda values, num_bins: [int(v in values) for v in range(num_bins)],
+        ),
         # forgets the bins behind the largest value
         (
             "scatter.histogram",
-            lambda values, _: [values.count(v) for v in range(max(values, default=-1) + 1)],
+            lambda values, _: [
+                values.count(v) for v in range(max(values, default=-1) + 1)
+            ],
         ),
         # the gradient as if the row stayed and the index named the column
         (
             "scatter.source_gradient",
-            lambda g, index: [[g[i % len(g)][t % len(g[0])] for t in r] for i, r in enumerate(index)],
+            lambda g, index: [
+                [g[i % len(g)][t % len(g[0])] for t in r] for i, r in enumerate(index)
+            ],
         ),
         # divides by all elements
         (
             "scatter.segment_mean",
             lambda values, segment, n: [
-                sum(v for v, s in zip(values, segment, strict=True) if s == k) / max(len(values), 1)
+                sum(v for v, s in zip(values, segment, strict=True) if s == k)
+                / max(len(values), 1)
                 for k in range(n)
             ],
         ),
@@ -62,11 +72,16 @@ def test_wrong_answers_fail(name, wrong):
             ),
         ),
         # adds in the order in which the pairs come
-        ("scatter.order_free_add", lambda pairs, n: [sum(v for t, v in pairs if t == k) for k in range(n)]),
+        (
+            "scatter.order_free_add",
+            lambda pairs, n: [sum(v for t, v in pairs if t == k) for k in range(n)],
+        ),
         # sorts, which is the same in any order but not exact
         (
             "scatter.order_free_add",
-            lambda pairs, n: [sum(sorted(v for t, v in pairs if t == k)) for k in range(n)],
+            lambda pairs, n: [
+                sum(sorted(v for t, v in pairs if t == k)) for k in range(n)
+            ],
         ),
     ],
 )
@@ -89,7 +104,8 @@ def test_the_message_shows_call_answer_and_expectation():
 
 def test_an_answer_that_raises_is_told_so():
     with pytest.raises(
-        ExerciseFailed, match=r"raised ZeroDivisionError: division by zero\nin line \d+ of <lambda>"
+        ExerciseFailed,
+        match=r"raised ZeroDivisionError: division by zero\nin line \d+ of <lambda>",
     ):
         check("scatter.histogram", lambda *_: 1 / 0)
 
@@ -105,16 +121,23 @@ def test_an_answer_that_changes_its_arguments_is_told_so():
 
 
 def test_tensors_and_arrays_are_answers_too():
-    assert check("scatter.histogram", lambda v, n: np.bincount(np.array(v, dtype=int), minlength=n))
     assert check(
-        "scatter.histogram", lambda v, n: torch.bincount(torch.tensor(v, dtype=torch.long), minlength=n)
+        "scatter.histogram",
+        lambda v, n: np.bincount(np.array(v, dtype=int), minlength=n),
+    )
+    assert check(
+        "scatter.histogram",
+        lambda v, n: torch.bincount(torch.tensor(v, dtype=torch.long), minlength=n),
     )
 
 
 def test_unknown_names():
     with pytest.raises(ValueError, match=r"the chapter has scatter\.histogram"):
         check("scatter.histo", print)
-    with pytest.raises(ValueError, match="no exercises for the chapter 'scater': there are some for scatter"):
+    with pytest.raises(
+        ValueError,
+        match="no exercises for the chapter 'scater': there are some for scatter",
+    ):
         check("scater.histogram", print)
     with pytest.raises(TypeError, match="must be a function"):
         check("scatter.histogram", 7)

@@ -45,7 +45,10 @@ def test_groups_need_at_least_one_index():
 
 def test_bytes_of_the_notes_examples():
     # 5 indices of 8 bytes, 5 floats of 4 bytes read; 5 floats read and written
-    assert costs.scatter_add_bytes(num_indices=5, num_places=5, element_bytes=4) == 40 + 20 + 40
+    assert (
+        costs.scatter_add_bytes(num_indices=5, num_places=5, element_bytes=4)
+        == 40 + 20 + 40
+    )
     # 2 rows of 4 indices read, 2 rows of 5 counts written
     assert costs.bincount_bytes(num_rows=2, row_length=4, num_bins=5) == 64 + 80
     # a row of width 1 is an element

@@ -1,4 +1,7 @@
-"""The Triton kernels, against the PyTorch functions: on a GPU where there is one, else interpreted."""
+"""The Triton kernels, against the PyTorch functions.
+
+On a GPU where there is one, else interpreted.
+"""
 
 import subprocess
 import sys
@@ -7,9 +10,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import rows_and_bins, scatter_arguments
 
 from tensorfleet.scatter import ops
+from tests.scatter.strategies import rows_and_bins, scatter_arguments
 
 if sys.platform != "linux":
     pytest.skip("Triton has no build for this system", allow_module_level=True)
@@ -28,7 +31,10 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 def test_batched_bincount_agrees_with_ops(arguments, method, dtype):
     rows, num_bins = arguments
     x = torch.from_numpy(rows).to(dtype).to(DEVICE)
-    assert torch.equal(kernel.batched_bincount(x, num_bins, method=method), ops.batched_bincount(x, num_bins))
+    assert torch.equal(
+        kernel.batched_bincount(x, num_bins, method=method),
+        ops.batched_bincount(x, num_bins),
+    )
 
 
 @pytest.mark.parametrize("method", ["atomic", "private"])
@@ -38,19 +44,31 @@ def test_batched_bincount_of_rows_longer_than_a_program(method, num_bins, skew):
     length = kernel.BLOCK * kernel.BLOCKS_PER_PROGRAM + 77
     draws = torch.rand(2, length, generator=torch.Generator().manual_seed(num_bins))
     x = (draws**skew * num_bins).long().to(DEVICE)
-    assert torch.equal(kernel.batched_bincount(x, num_bins, method=method), ops.batched_bincount(x, num_bins))
+    assert torch.equal(
+        kernel.batched_bincount(x, num_bins, method=method),
+        ops.batched_bincount(x, num_bins),
+    )
 
 
 @settings(max_examples=40)
-@given(scatter_arguments(max_dims=1), st.integers(1, 300), st.sampled_from(kernel.ROW_DTYPES))
+@given(
+    scatter_arguments(max_dims=1),
+    st.integers(1, 300),
+    st.sampled_from(kernel.ROW_DTYPES),
+)
 def test_scatter_add_rows_agrees_with_ops(arguments, width, dtype):
-    dst, _, index, src = (torch.from_numpy(a) if not isinstance(a, int) else a for a in arguments)
-    # Small integers: exact in every dtype, so that the order of the additions cannot matter.
+    dst, _, index, src = (
+        torch.from_numpy(a) if not isinstance(a, int) else a for a in arguments
+    )
+    # Small integers: exact in every dtype, so that the order of the additions cannot
+    # matter.
     dst = (dst[:, None] + torch.arange(width)).to(dtype).to(DEVICE)
     src = (src[: len(index), None] - torch.arange(width)).to(dtype).to(DEVICE)
     index = index.to(DEVICE)
     before = dst.clone()
-    assert torch.equal(kernel.scatter_add_rows(dst, index, src), ops.scatter_add_rows(dst, index, src))
+    assert torch.equal(
+        kernel.scatter_add_rows(dst, index, src), ops.scatter_add_rows(dst, index, src)
+    )
     assert torch.equal(dst, before)
 
 
@@ -58,10 +76,17 @@ def test_float_sums_agree_up_to_rounding():
     generator = torch.Generator().manual_seed(1)
     index = torch.randint(0, 5, (4000,), generator=generator)
     src = torch.randn(4000, 33, generator=generator)
-    exact = ops.scatter_add_rows(torch.zeros(5, 33, dtype=torch.float64), index, src.double())
-    result = kernel.scatter_add_rows(torch.zeros(5, 33, device=DEVICE), index.to(DEVICE), src.to(DEVICE))
-    # About 800 additions a place: the error bound of summation is n · 2**-24 · sum |x| (Higham 1993).
-    magnitude = ops.scatter_add_rows(torch.zeros(5, 33, dtype=torch.float64), index, src.double().abs())
+    exact = ops.scatter_add_rows(
+        torch.zeros(5, 33, dtype=torch.float64), index, src.double()
+    )
+    result = kernel.scatter_add_rows(
+        torch.zeros(5, 33, device=DEVICE), index.to(DEVICE), src.to(DEVICE)
+    )
+    # About 800 additions a place: the error bound of summation is n · 2**-24 · sum |x|
+    # (Higham 1993).
+    magnitude = ops.scatter_add_rows(
+        torch.zeros(5, 33, dtype=torch.float64), index, src.double().abs()
+    )
     assert ((result.cpu().double() - exact).abs() <= 4000 * 2**-24 * magnitude).all()
 
 
@@ -82,14 +107,20 @@ def test_a_cpu_tensor_outside_the_interpreter_is_refused():
         "except RuntimeError as error: print(error)\n"
     )
     result = subprocess.run(
-        [sys.executable, "-c", program], env=_without_interpreter(), capture_output=True, text=True
+        [sys.executable, "-c", program],
+        env=_without_interpreter(),
+        capture_output=True,
+        text=True,
     )
     assert "set TRITON_INTERPRET=1" in result.stdout, result.stderr
 
 
 @pytest.mark.slow
 def test_kernels_compile_for_hopper_with_relaxed_atomics():
-    """No GPU is needed to compile; the interpreter alone would not notice what the compiler refuses."""
+    """No GPU is needed to compile.
+
+    The interpreter alone would not notice what the compiler refuses.
+    """
     program = """
 import triton
 from triton.backends.compiler import GPUTarget
@@ -97,29 +128,38 @@ from triton.compiler import ASTSource
 from tensorfleet.scatter import kernel
 
 def ptx(function, pointers, numbers, constants):
-    signature = pointers | dict.fromkeys(numbers, "i32") | dict.fromkeys(constants, "constexpr")
+    signature = pointers | dict.fromkeys(numbers, "i32")
+    signature |= dict.fromkeys(constants, "constexpr")
     source = ASTSource(function, signature=signature, constexprs=constants)
     return triton.compile(source, target=GPUTarget("cuda", 90, 32)).asm["ptx"]
 
 counting = {"rows": "*i64", "counts": "*i64"}
 sizes = ["row_length", "num_bins"]
-print("atomic", ptx(kernel._count_atomic, counting, sizes, {"BLOCK": 1024}).count("relaxed.add.u64"))
+code = ptx(kernel._count_atomic, counting, sizes, {"BLOCK": 1024})
+print("atomic", code.count("relaxed.add.u64"))
 for bins in (256, 1024):
-    code = ptx(kernel._count_private, counting, sizes, {"PADDED_BINS": bins, "BLOCK": 1024, "BLOCKS": 16})
+    blocks = {"PADDED_BINS": bins, "BLOCK": 1024, "BLOCKS": 16}
+    code = ptx(kernel._count_private, counting, sizes, blocks)
     print("private", bins, code.count("relaxed.add.u64"), code.count("popc"))
 rows = {"out": "*fp32", "index": "*i64", "src": "*fp32"}
-code = ptx(kernel._add_rows, rows, ["num_rows", "width"], {"BLOCK_ROWS": 4, "BLOCK_WIDTH": 256})
+blocks = {"BLOCK_ROWS": 4, "BLOCK_WIDTH": 256}
+code = ptx(kernel._add_rows, rows, ["num_rows", "width"], blocks)
 print("rows", code.count("relaxed.add.f32"))
 """
     result = subprocess.run(
-        [sys.executable, "-c", program], env=_without_interpreter(), capture_output=True, text=True
+        [sys.executable, "-c", program],
+        env=_without_interpreter(),
+        capture_output=True,
+        text=True,
     )
     assert result.returncode == 0, result.stderr
-    atomic, private_256, private_1024, rows = (line.split() for line in result.stdout.splitlines())
+    atomic, private_256, private_1024, rows = (
+        line.split() for line in result.stdout.splitlines()
+    )
     assert int(atomic[1]) > 0
     assert int(rows[1]) > 0
-    # One atomic for each bin that a thread holds (128 threads), and the count of bits that PRIVATE_BINS
-    # is reasoned from: proportional to the bins.
+    # One atomic for each bin that a thread holds (128 threads), and the count of bits
+    # that PRIVATE_BINS is reasoned from: proportional to the bins.
     assert [int(private_256[2]), int(private_1024[2])] == [256 // 128, 1024 // 128]
     assert int(private_1024[3]) == 4 * int(private_256[3])
 
@@ -127,4 +167,6 @@ print("rows", code.count("relaxed.add.f32"))
 def _without_interpreter():
     import os
 
-    return {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
+    return {
+        name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"
+    }

@@ -2,14 +2,14 @@
 
 from collections import Counter
 
-import notes
 import pytest
 import torch
 from hypothesis import given
-from strategies import rows_and_bins, scatter_arguments
 
 from tensorfleet.scatter import batched_bincount, scatter_add
 from tensorfleet.scatter.reference import full, shape_of
+from tests.scatter import notes
+from tests.scatter.strategies import rows_and_bins, scatter_arguments
 
 
 @pytest.mark.parametrize("name", notes.EXAMPLES)
@@ -19,17 +19,27 @@ def test_notes_examples_exactly(name):
 
 
 def test_notes_batched_bincount_exactly():
-    assert batched_bincount(notes.BINCOUNT_ROWS, notes.BINCOUNT_BINS) == notes.BINCOUNT_PRINTED
+    assert (
+        batched_bincount(notes.BINCOUNT_ROWS, notes.BINCOUNT_BINS)
+        == notes.BINCOUNT_PRINTED
+    )
 
 
 @given(scatter_arguments())
 def test_scatter_add_is_torch(arguments):
     dst, dim, index, src = arguments
-    expected = torch.from_numpy(dst).scatter_add(dim, torch.from_numpy(index), torch.from_numpy(src))
-    assert scatter_add(dst.tolist(), dim, index.tolist(), src.tolist()) == expected.tolist()
+    expected = torch.from_numpy(dst).scatter_add(
+        dim, torch.from_numpy(index), torch.from_numpy(src)
+    )
+    assert (
+        scatter_add(dst.tolist(), dim, index.tolist(), src.tolist())
+        == expected.tolist()
+    )
 
 
-@pytest.mark.parametrize(("dst", "index", "src"), [(1, 0, 2), (1, [0, 0], [2, 3]), ([4, 5, 6], 1, [2, 3])])
+@pytest.mark.parametrize(
+    ("dst", "index", "src"), [(1, 0, 2), (1, [0, 0], [2, 3]), ([4, 5, 6], 1, [2, 3])]
+)
 def test_a_number_counts_as_a_list_of_one(dst, index, src):
     expected = torch.tensor(dst).scatter_add(0, torch.tensor(index), torch.tensor(src))
     assert scatter_add(dst, 0, index, src) == expected.tolist()
@@ -48,8 +58,12 @@ def test_empty_index_ignores_the_other_shapes():
 @given(rows_and_bins())
 def test_batched_bincount_counts(arguments):
     rows, num_bins = arguments
-    counts = torch.tensor(batched_bincount(rows.tolist(), num_bins)).reshape(-1, num_bins)
-    for row, row_counts in zip(rows.reshape(len(counts), -1).tolist(), counts.tolist(), strict=True):
+    counts = torch.tensor(batched_bincount(rows.tolist(), num_bins)).reshape(
+        -1, num_bins
+    )
+    for row, row_counts in zip(
+        rows.reshape(len(counts), -1).tolist(), counts.tolist(), strict=True
+    ):
         occurrences = Counter(row)
         assert row_counts == [occurrences[v] for v in range(num_bins)]
 
@@ -57,7 +71,14 @@ def test_batched_bincount_counts(arguments):
 @pytest.mark.parametrize(
     ("dst", "dim", "index", "src", "error", "message"),
     [
-        ([0, 0], 1, [0], [1], IndexError, "dim is 1: for 1 dimensions it must be -1 to 0"),
+        (
+            [0, 0],
+            1,
+            [0],
+            [1],
+            IndexError,
+            "dim is 1: for 1 dimensions it must be -1 to 0",
+        ),
         ([0, 0], 1, [], [1], IndexError, "dim is 1"),
         (
             [0, 0],
@@ -79,8 +100,17 @@ def test_batched_bincount_counts(arguments):
             ValueError,
             "index has size 3 along dimension 0: src allows at most 2",
         ),
-        ([[0, 0]], 0, [[0, 0, 0]], [[1, 1, 1]], ValueError, "along dimension 1: dst allows at most 2"),
+        (
+            [[0, 0]],
+            0,
+            [[0, 0, 0]],
+            [[1, 1, 1]],
+            ValueError,
+            "along dimension 1: dst allows at most 2",
+        ),
         ([[0, 0], [0]], 0, [[0]], [[1]], ValueError, "ragged"),
+        ([0, 0], 0, (0, 1), [1, 1], TypeError, "neither a number nor a list"),
+        ("ab", 0, [0], [1], TypeError, "'ab' is neither a number nor a list"),
     ],
 )
 def test_bad_arguments(dst, dim, index, src, error, message):

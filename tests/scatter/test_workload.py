@@ -23,12 +23,15 @@ def test_indices_follow_the_shares(exponent):
     assert indices.dtype == torch.int64
     shares = workload.zipf_shares(num_bins, exponent)
     counts = torch.bincount(indices.flatten(), minlength=num_bins).numpy()
-    # A count is binomial: five standard deviations leave a chance below 1e-5 over all bins.
+    # A count is binomial: five standard deviations leave a chance below 1e-5 over all
+    # bins.
     assert (np.abs(counts - n * shares) < 5 * np.sqrt(n * shares * (1 - shares))).all()
 
 
 def test_a_seed_fixes_the_indices():
-    first, again, other = (workload.zipf_indices((100,), 9, 1.0, seed) for seed in (1, 1, 2))
+    first, again, other = (
+        workload.zipf_indices((100,), 9, 1.0, seed) for seed in (1, 1, 2)
+    )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
@@ -42,7 +45,9 @@ def test_bad_arguments():
 
 def test_the_text_is_a_few_thousand_words_of_ascii():
     paragraphs = text.paragraphs()
-    assert all(paragraph.isascii() and "\n" not in paragraph for paragraph in paragraphs)
+    assert all(
+        paragraph.isascii() and "\n" not in paragraph for paragraph in paragraphs
+    )
     assert 2000 <= sum(len(text.words(paragraph)) for paragraph in paragraphs) <= 5000
 
 

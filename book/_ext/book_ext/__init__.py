@@ -1,12 +1,14 @@
-"""The book's Sphinx extension: pages quote numbers, claims and plots from where they are made.
+"""The book's Sphinx extension: pages quote numbers, claims and plots from where they
+are made.
 
-    {measured}            a number from a lab's stored outputs or from a recorded benchmark, by name
-    {predicted-measured}  a table of predictions beside measurements, a block for each device
-    {claims}              a chapter's checked claims, from <chapter>.claims.yml beside the page
-    {lab-figure}          a plot from a lab's stored outputs
-    {chapter-map}         the parts and chapters, those to come marked so
+    {measured}            a number from a lab's stored outputs or from a recorded
+    benchmark, by name {predicted-measured}  a table of predictions beside measurements,
+    a block for each device {claims}              a chapter's checked claims, from
+    <chapter>.claims.yml beside the page {lab-figure}          a plot from a lab's
+    stored outputs {chapter-map}         the parts and chapters, those to come marked so
 
-A name that does not exist fails the build. `assets` puts mathematics and fonts on the book's own host.
+A name that does not exist fails the build. `assets` puts mathematics and fonts on the
+book's own host.
 """
 
 from sphinx.application import Sphinx

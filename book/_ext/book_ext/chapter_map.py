@@ -1,6 +1,7 @@
 """{chapter-map}: the parts of the book and their chapters, from book/chapters.yml.
 
-A chapter is linked as soon as its page is in the table of contents; until then it is marked "to come".
+A chapter is linked as soon as its page is in the table of contents; until then it is
+marked "to come".
 """
 
 from pathlib import Path
@@ -19,7 +20,9 @@ class ChapterMap(SphinxDirective):
         self.env.note_dependency(str(file))
         result: list[nodes.Node] = []
         for part in yaml.safe_load(file.read_text()):
-            chapters = [self._chapter(part["folder"], chapter) for chapter in part["chapters"]]
+            chapters = [
+                self._chapter(part["folder"], chapter) for chapter in part["chapters"]
+            ]
             heading = nodes.paragraph("", part["title"], classes=["map-part-title"])
             grid = nodes.container("", *chapters, classes=["map-chapters"])
             result.append(nodes.container("", heading, grid, classes=["map-part"]))
@@ -28,9 +31,15 @@ class ChapterMap(SphinxDirective):
     def _chapter(self, folder: str, chapter: dict[str, str]) -> nodes.Node:
         page = f"book/{folder}/{chapter['name']}"
         exists = page in self.env.found_docs
-        title = f"**[{chapter['title']}](/{page}.md)**" if exists else f"**{chapter['title']}** *to come*"
+        title = (
+            f"**[{chapter['title']}](/{page}.md)**"
+            if exists
+            else f"**{chapter['title']}** *to come*"
+        )
         content = parse(self, f"{title}\n\n{chapter['about']}")
-        return nodes.container("", *content, classes=["map-chapter", "here" if exists else "to-come"])
+        return nodes.container(
+            "", *content, classes=["map-chapter", "here" if exists else "to-come"]
+        )
 
 
 def setup(app: Sphinx) -> None:

@@ -1,4 +1,5 @@
-"""{claims}: what the notes say, checked; from the file <chapter>.claims.yml beside the page.
+"""{claims}: what the notes say, checked; from the file <chapter>.claims.yml beside the
+page.
 
 - claim: what the notes say, in our words (Markdown)
   verdict: holds | holds with a condition | wrong
@@ -31,16 +32,28 @@ class Claims(SphinxDirective):
         if not file.exists():
             raise self.error(f"claims: there is no {file.name} beside {page.name}")
         rows = [self._row(entry) for entry in yaml.safe_load(file.read_text())]
-        return [table(self, ["The notes say", "Verdict", "What shows it"], [(None, rows)], "claims")]
+        return [
+            table(
+                self,
+                ["The notes say", "Verdict", "What shows it"],
+                [(None, rows)],
+                "claims",
+            )
+        ]
 
     def _row(self, entry: dict[str, str]) -> list[Any]:
         if set(entry) != FIELDS:
-            raise self.error(f"claims: an entry has {sorted(entry)}: it must have {sorted(FIELDS)}")
+            raise self.error(
+                f"claims: an entry has {sorted(entry)}: it must have {sorted(FIELDS)}"
+            )
         if entry["verdict"] not in VERDICTS:
-            raise self.error(f"claims: a verdict is {entry['verdict']!r}: it must be one of {list(VERDICTS)}")
-        verdict = addnodes.pending_xref(
+            raise self.error(
+                f"claims: a verdict is {entry['verdict']!r}: it must be one of "
+                f"{', '.join(VERDICTS)}"
+            )
+        link = addnodes.pending_xref(
             "",
-            nodes.inline("", entry["verdict"], classes=["verdict", VERDICTS[entry["verdict"]]]),
+            nodes.inline("", entry["verdict"]),
             refdomain="std",
             reftype="ref",
             reftarget=entry["cell"],
@@ -48,6 +61,8 @@ class Claims(SphinxDirective):
             refwarn=True,
             refdoc=self.env.docname,
         )
+        classes = ["verdict", VERDICTS[entry["verdict"]]]
+        verdict = nodes.inline("", "", link, classes=classes)
         return [entry["claim"], verdict, entry["evidence"]]
 
 

@@ -29,7 +29,9 @@ class LabFigure(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         chapter, cell_id = self.arguments
         if "alt" not in self.options:
-            raise self.error("lab-figure: the option alt is missing: say what the plot shows")
+            raise self.error(
+                "lab-figure: the option alt is missing: say what the plot shows"
+            )
         try:
             png = find_plot(self.env, chapter, cell_id)
         except NotFound as error:
@@ -39,7 +41,9 @@ class LabFigure(SphinxDirective):
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(png)
         image = nodes.image(uri=f"/{file.as_posix()}", alt=self.options["alt"])
-        caption = nodes.caption("", "", *parse(self, "\n".join(self.content))[0].children)
+        caption = nodes.caption(
+            "", "", *parse(self, "\n".join(self.content))[0].children
+        )
         return [nodes.figure("", image, caption, classes=["lab-figure"])]
 
 

@@ -1,18 +1,21 @@
-"""{measured} and {predicted-measured}: numbers in the text, each from the run that produced it."""
+"""{measured} and {predicted-measured}: numbers in the text, each from the run that
+produced it.
+"""
 
 from typing import Any
 
 import yaml
 from docutils import nodes
-from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx.builders import Builder
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from book_ext.sources import Found, NotFound, find_quantity, find_record
 from book_ext.tables import Cell, table
 from tensorfleet.lab import format_value
 
-# The devices that the book reports, and how a table names one on which nothing has been recorded yet.
+# The devices that the book reports, and how a table names one on which nothing has been
+# recorded yet.
 DEVICES = {"cpu": "A laptop's or server's CPU", "nvidia-h200": "NVIDIA H200"}
 
 
@@ -23,15 +26,21 @@ class MeasuredRole(SphinxRole):
         try:
             found = find_quantity(self.env, self.text)
         except NotFound as error:
-            message = self.inliner.reporter.error(f"measured: {error}", line=self.lineno)
-            return [self.inliner.problematic(self.rawtext, self.rawtext, message)], [message]
-        return [_number(found)], []
+            message = self.inliner.reporter.error(
+                f"measured: {error}", line=self.lineno
+            )
+            return [self.inliner.problematic(self.rawtext, self.rawtext, message)], [
+                message
+            ]
+        return [_number(found, self.env.app.builder, self.env.docname)], []
 
 
 class PredictedMeasured(SphinxDirective):
-    """A table from lines of `- what, predicted, measured`, the last two names of recorded quantities.
+    """A table from lines of `- what, predicted, measured`, the last two names of
+    recorded quantities.
 
-    Without @device in them: each device of DEVICES gets a block, and one that has no record says so.
+    Without @device in them: each device of DEVICES gets a block, and one that has no
+    record says so.
     """
 
     has_content = True
@@ -46,7 +55,9 @@ class PredictedMeasured(SphinxDirective):
                 blocks.append((f"**{title}**: not yet recorded", []))
                 continue
             try:
-                blocks.append((_device_line(record), [self._row(row, device) for row in rows]))
+                blocks.append(
+                    (_device_line(record), [self._row(row, device) for row in rows])
+                )
             except NotFound as error:
                 raise self.error(f"predicted-measured: {error}") from error
         titles = ["Quantity", "Predicted", "Measured", "Measured / predicted"]
@@ -59,26 +70,38 @@ class PredictedMeasured(SphinxDirective):
         )
         if predicted.unit != measured.unit:
             raise self.error(
-                f"{row['what']}: predicted in {predicted.unit!r} but measured in {measured.unit!r}"
+                f"{row['what']}: predicted in {predicted.unit!r} "
+                f"but measured in {measured.unit!r}"
             )
         ratio = format_value(float(f"{measured.value / predicted.value:.2g}"))
-        return [row["what"], nodes.Text(predicted.text), nodes.Text(measured.text), nodes.Text(ratio)]
+        return [
+            row["what"],
+            nodes.Text(predicted.text),
+            nodes.Text(measured.text),
+            nodes.Text(ratio),
+        ]
 
 
 def _device_line(record: dict[str, Any]) -> str:
-    versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
+    versions = ", ".join(
+        f"{name} {version}" for name, version in record["versions"].items()
+    )
     driver = f", driver {record['driver']}" if record["driver"] else ""
     return f"**{record['device']}** ({versions}{driver}; {record['date']})"
 
 
-def _number(found: Found) -> nodes.Node:
-    """The number; on hover its origin. From a lab: linked to it. From a record: device and date beside it."""
-    origin = f"{found.device}, {found.date}"
-    number = nodes.abbreviation(found.text, found.text, explanation=origin)
+def _number(found: Found, builder: Builder, page: str) -> nodes.Node:
+    """The number. From a lab: linked to its place there, the origin shown on hover.
+    From a record: with device and date beside it.
+    """
+    origin = f"{found.device.split(',')[0]}, {found.date}"
     if found.lab is None:
-        return nodes.inline("", "", number, nodes.inline("", f" ({origin})", classes=["origin"]))
-    link = addnodes.pending_xref(
-        "", number, refdomain="std", reftype="doc", reftarget=f"/{found.lab}", refexplicit=True, refwarn=True
+        beside = nodes.inline("", f" ({origin})", classes=["origin"])
+        return nodes.inline("", "", nodes.Text(found.text), beside)
+    address = f"{builder.get_relative_uri(page, found.lab)}#{found.label}"
+    title = f"from the lab, run on {origin}"
+    link = nodes.reference(
+        "", found.text, refuri=address, internal=True, reftitle=title
     )
     return nodes.inline("", "", link, classes=["measured"])
 

@@ -1,4 +1,6 @@
-"""Builds tables whose cells are Markdown, for the directives that make tables from data."""
+"""Builds tables whose cells are Markdown, for the directives that make tables from
+data.
+"""
 
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -24,10 +26,11 @@ def table(
     blocks: Sequence[tuple[str | None, list[list[Cell]]]],
     name: str,
 ) -> nodes.Node:
-    """A table with a head row of `titles` and, for each block, an optional heading across it and rows.
+    """A table with a head row of `titles` and, for each block, an optional heading
+    across it and rows.
 
-    Each cell carries its column's title, which the style sheet shows on narrow screens, where a row
-    becomes a card. `name` becomes the table's class.
+    Each cell carries its column's title, which the style sheet shows on narrow screens,
+    where a row becomes a card. `name` becomes the table's class.
     """
     group = nodes.tgroup(cols=len(titles))
     group += [nodes.colspec(colwidth=1) for _ in titles]
@@ -39,14 +42,23 @@ def table(
     for heading, rows in blocks:
         if heading:
             entry = nodes.entry(
-                "", *parse(directive, heading), morecols=len(titles) - 1, classes=["block-heading"]
+                "",
+                *parse(directive, heading),
+                morecols=len(titles) - 1,
+                classes=["block-heading"],
             )
             body += nodes.row("", entry)
         for row in rows:
             line = nodes.row()
             for title, cell in zip(titles, row, strict=True):
-                content = parse(directive, cell) if isinstance(cell, str) else [nodes.paragraph("", "", cell)]
-                line += nodes.entry("", *content, classes=[f"column-{nodes.make_id(title)}"])
+                content = (
+                    parse(directive, cell)
+                    if isinstance(cell, str)
+                    else [nodes.paragraph("", "", cell)]
+                )
+                line += nodes.entry(
+                    "", *content, classes=[f"column-{nodes.make_id(title)}"]
+                )
             body += line
     group += body
     return nodes.table("", group, classes=["book-table", name])

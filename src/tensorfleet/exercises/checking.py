@@ -1,9 +1,9 @@
 """How an exercise is checked.
 
-An exercise is a list of cases, each the arguments of one call, and a judge, which looks at the
-arguments and the answer and returns what is wrong with it, or nothing. Most judges compare with a
-reference implementation; see `equals`. A chapter's exercises stand in the module of its name beside
-this one, in a dictionary called EXERCISES.
+An exercise is a list of cases, each the arguments of one call, and a judge, which looks
+at the arguments and the answer and returns what is wrong with it, or nothing. Most
+judges compare with a reference implementation; see `equals`. A chapter's exercises
+stand in the module of its name beside this one, in a dictionary called EXERCISES.
 """
 
 from collections.abc import Callable, Iterable
@@ -22,7 +22,7 @@ Judge = Callable[[Arguments, Any], str | None]
 
 @dataclass(frozen=True)
 class Exercise:
-    """What `check` needs: the call to write, the cases to try it on, the judge of its answers."""
+    """What `check` needs: the call to write, cases to try it on, and a judge."""
 
     signature: str
     cases: Callable[[], Iterable[Arguments]]
@@ -44,7 +44,8 @@ class ExerciseFailed(AssertionError):
     """A case failed. The message shows the call, what is wrong, and the answer."""
 
     def _render_traceback_(self) -> list[str]:
-        # Jupyter calls this. The reader's own frames are not on the stack any more, so the message is all.
+        # Jupyter calls this. The reader's own frames are not on the stack any more, so
+        # the message is all.
         return str(self).splitlines()
 
 
@@ -56,7 +57,10 @@ def check(name: str, function: Callable[..., Any]) -> Passed:
     """
     exercise = _find(name)
     if not callable(function):
-        raise TypeError(f"the answer to {name} is {function!r}: it must be a function {exercise.signature}")
+        raise TypeError(
+            f"the answer to {name} is {function!r}: "
+            f"it must be a function {exercise.signature}"
+        )
     num_cases = 0
     for arguments in exercise.cases():
         num_cases += 1
@@ -64,7 +68,9 @@ def check(name: str, function: Callable[..., Any]) -> Passed:
         try:
             answer = _plain(function(*given))
         except Exception as error:
-            raise ExerciseFailed(_message(name, num_cases, arguments, _raised(error))) from error
+            raise ExerciseFailed(
+                _message(name, num_cases, arguments, _raised(error))
+            ) from error
         complaint = _changed(arguments, given) or exercise.judge(arguments, answer)
         if complaint:
             raise ExerciseFailed(_message(name, num_cases, arguments, complaint))
@@ -72,29 +78,39 @@ def check(name: str, function: Callable[..., Any]) -> Passed:
 
 
 def exercises(chapter: str) -> dict[str, Exercise]:
-    """The exercises of a chapter by name. Raises ValueError for a chapter without any."""
+    """The exercises of a chapter by name.
+
+    Raises ValueError for a chapter without any.
+    """
     chapters = _chapters()
     if chapter not in chapters:
         raise ValueError(
-            f"no exercises for the chapter {chapter!r}: there are some for {', '.join(chapters)}"
+            f"no exercises for the chapter {chapter!r}: "
+            f"there are some for {', '.join(chapters)}"
         )
     found: dict[str, Exercise] = import_module(f"{__package__}.{chapter}").EXERCISES
     return found
 
 
 def equals(reference: Callable[..., Any]) -> Judge:
-    """A judge that wants what `reference` returns, and says where the answer first differs."""
+    """A judge that wants what `reference` returns, and shows both where they differ."""
 
     def judge(arguments: Arguments, answer: Any) -> str | None:
         expected = reference(*arguments)
-        return None if answer == expected else f"returned {_short(answer)}\nexpected {_short(expected)}"
+        return (
+            None
+            if answer == expected
+            else f"returned {_short(answer)}\nexpected {_short(expected)}"
+        )
 
     return judge
 
 
 def _chapters() -> list[str]:
     folder = f"{tensorfleet.__path__[0]}/exercises"
-    return sorted(module.name for module in iter_modules([folder]) if module.name != "checking")
+    return sorted(
+        module.name for module in iter_modules([folder]) if module.name != "checking"
+    )
 
 
 def _find(name: str) -> Exercise:
@@ -109,12 +125,19 @@ def _find(name: str) -> Exercise:
 def _plain(answer: Any) -> Any:
     if hasattr(answer, "tolist"):
         return answer.tolist()
-    return [_plain(item) for item in answer] if isinstance(answer, (list, tuple)) else answer
+    return (
+        [_plain(item) for item in answer]
+        if isinstance(answer, (list, tuple))
+        else answer
+    )
 
 
 def _raised(error: Exception) -> str:
     where = extract_tb(error.__traceback__)[-1]
-    return f"raised {type(error).__name__}: {error}\nin line {where.lineno} of {where.name}: {where.line}"
+    return (
+        f"raised {type(error).__name__}: {error}\n"
+        f"in line {where.lineno} of {where.name}: {where.line}"
+    )
 
 
 def _changed(arguments: Arguments, given: Arguments) -> str | None:

@@ -1,8 +1,9 @@
 """Checks of tensor arguments, shared by the PyTorch functions and the Triton kernels.
 
-They run before anything is launched. On CUDA they matter more than on a CPU: there an index out of
-range is met by an assertion inside the kernel, which names no value and leaves the process without a
-usable CUDA context, or by no check at all, and then it writes into someone else's memory.
+They run before anything is launched. On CUDA they matter more than on a CPU: there an
+index out of range is met by an assertion inside the kernel, which names no value and
+leaves the process without a usable CUDA context, or by no check at all, and then it
+writes into someone else's memory.
 The price is one pass over the index (8 bytes an element) and a wait for its result.
 """
 
@@ -13,49 +14,63 @@ INDEX_DTYPES = (torch.int32, torch.int64)
 
 
 def check_scatter_add(dst: Tensor, dim: int, index: Tensor, src: Tensor) -> None:
-    """Raise what `ops.scatter_add` documents, unless the arguments fit together."""
+    """Raise what `ops.scatter_add` documents unless the arguments fit together."""
     check_same_kind(dst, src)
     check_device(dst, index, "index")
     check_index_dtype(index, "index")
-    # As everywhere in PyTorch, a tensor without dimensions counts as one with a single element.
-    dst_shape, index_shape, src_shape = (tuple(t.shape) or (1,) for t in (dst, index, src))
+    # As everywhere in PyTorch, a tensor without dimensions counts as one with a single
+    # element.
+    dst_shape, index_shape, src_shape = (
+        tuple(t.shape) or (1,) for t in (dst, index, src)
+    )
     ndim = len(dst_shape)
     if not -ndim <= dim < ndim:
-        raise IndexError(f"dim is {dim}: for {ndim} dimensions it must be {-ndim} to {ndim - 1}")
+        raise IndexError(
+            f"dim is {dim}: for {ndim} dimensions it must be {-ndim} to {ndim - 1}"
+        )
     dim %= ndim
     if index.numel() == 0:
         return
     if not ndim == len(index_shape) == len(src_shape):
         raise ValueError(
-            f"dst, index and src have shapes {dst_shape}, {index_shape} and {src_shape}: "
-            "the dimensions must agree"
+            f"dst, index and src have shapes {dst_shape}, {index_shape} and "
+            f"{src_shape}: the dimensions must agree"
         )
     for d, size in enumerate(index_shape):
         if size > src_shape[d]:
-            raise ValueError(f"index has size {size} along dimension {d}: src allows at most {src_shape[d]}")
+            raise ValueError(
+                f"index has size {size} along dimension {d}: "
+                f"src allows at most {src_shape[d]}"
+            )
         if d != dim and size > dst_shape[d]:
-            raise ValueError(f"index has size {size} along dimension {d}: dst allows at most {dst_shape[d]}")
+            raise ValueError(
+                f"index has size {size} along dimension {d}: "
+                f"dst allows at most {dst_shape[d]}"
+            )
     check_range(index, dst_shape[dim], "index")
 
 
 def check_scatter_add_rows(dst: Tensor, index: Tensor, src: Tensor) -> None:
-    """Raise what `ops.scatter_add_rows` documents, unless the arguments fit together."""
+    """Raise what `ops.scatter_add_rows` documents unless the arguments fit together."""
     check_same_kind(dst, src)
     check_device(dst, index, "index")
     check_index_dtype(index, "index")
     if dst.ndim != 2 or src.ndim != 2 or index.ndim != 1:
         raise ValueError(
-            f"dst, index and src have {dst.ndim}, {index.ndim} and {src.ndim} dimensions: "
-            "they must have 2, 1 and 2"
+            f"dst, index and src have {dst.ndim}, {index.ndim} and {src.ndim} "
+            "dimensions: they must have 2, 1 and 2"
         )
     if src.shape != (index.shape[0], dst.shape[1]):
         expected = (index.shape[0], dst.shape[1])
-        raise ValueError(f"src has shape {tuple(src.shape)}: it must be {expected}, a row for each index")
+        raise ValueError(
+            f"src has shape {tuple(src.shape)}: "
+            f"it must be {expected}, a row for each index"
+        )
     check_range(index, dst.shape[0], "index")
 
 
 def check_batched_bincount(x: Tensor, num_bins: int) -> None:
-    """Raise what `ops.batched_bincount` documents, unless the arguments fit together."""
+    """Raise what `ops.batched_bincount` documents unless the arguments fit together."""
     if num_bins < 0:
         raise ValueError(f"num_bins is {num_bins}: it must be 0 or more")
     check_index_dtype(x, "x")
@@ -72,12 +87,17 @@ def check_same_kind(dst: Tensor, src: Tensor) -> None:
 
 def check_device(dst: Tensor, other: Tensor, name: str) -> None:
     if other.device != dst.device:
-        raise ValueError(f"{name} is on {other.device}: it must be on dst's device, {dst.device}")
+        raise ValueError(
+            f"{name} is on {other.device}: it must be on dst's device, {dst.device}"
+        )
 
 
 def check_index_dtype(index: Tensor, name: str) -> None:
     if index.dtype not in INDEX_DTYPES:
-        raise TypeError(f"{name} has dtype {index.dtype}: indices must be torch.int64 or torch.int32")
+        raise TypeError(
+            f"{name} has dtype {index.dtype}: "
+            "indices must be torch.int64 or torch.int32"
+        )
 
 
 def check_range(index: Tensor, size: int, name: str) -> None:
@@ -90,4 +110,6 @@ def check_range(index: Tensor, size: int, name: str) -> None:
     bad = torch.nonzero((index < 0) | (index >= size))[0]
     position = tuple(bad.tolist())
     allowed = f"0 to {size - 1}" if size else "nothing: there is no place"
-    raise IndexError(f"{name} holds {int(index[position])} at {position}: allowed is {allowed}")
+    raise IndexError(
+        f"{name} holds {int(index[position])} at {position}: allowed is {allowed}"
+    )

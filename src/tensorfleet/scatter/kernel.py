@@ -1,25 +1,29 @@
-"""Triton kernels for scatter: batched bincount in two ways, and scatter_add for rows of vectors.
+"""Triton kernels for scatter: batched bincount in two ways, and scatter_add for rows.
 
     batched_bincount   counts[b, v] = #{ i : x[b, i] = v }
-      "atomic"    every element is one atomic addition to global memory. The number of bins does not
-                  matter, but elements that name one bin queue at one address: n · share of the hottest
-                  bin, one after the other.
-      "private"   every program counts a stretch of a row into a histogram of its own, on chip, and adds
-                  that to global memory at the end: one atomic for each bin it saw instead of one for
-                  each element. The histogram costs work and registers in proportion to its bins, for
-                  every block of elements, so this pays for few bins; and there skew costs nothing.
-    scatter_add_rows   out[index[i], :] = dst[index[i], :] + src[i, :]: an embedding's gradient. One
-                  index serves a whole row, so neighbouring lanes name neighbouring addresses and only
-                  equal rows queue.
+      "atomic"    every element is one atomic addition to global memory. The number of
+                  bins does not matter, but elements that name one bin queue at one
+                  address: n · share of the hottest bin, one after the other.
+      "private"   every program counts a stretch of a row into a histogram of its own,
+                  on chip, and adds that to global memory at the end: one atomic for
+                  each bin it saw instead of one for each element. The histogram costs
+                  work and registers in proportion to its bins, for every block of
+                  elements, so this pays for few bins; and there skew costs nothing.
+    scatter_add_rows   out[index[i], :] = dst[index[i], :] + src[i, :]: an embedding's
+                  gradient. One index serves a whole row, so neighbouring lanes name
+                  neighbouring addresses and only equal rows queue.
 
-The atomics are *relaxed*: each addition is indivisible, and nothing is promised about the order in
-which the additions, or other memory operations, are seen. Sums need no more than that, since the
-launch itself ends before anyone reads. Integer sums are therefore the same in every run; floating-point
-sums differ in their last bits, because rounding depends on the order.
+The atomics are *relaxed*: each addition is indivisible, and nothing is promised about
+the order in which the additions, or other memory operations, are seen. Sums need no
+more than that, since the launch itself ends before anyone reads. Integer sums are
+therefore the same in every run; floating-point sums differ in their last bits, because
+rounding depends on the order.
 
-Runs on CUDA tensors; on CPU tensors only in Triton's interpreter (set TRITON_INTERPRET=1 in the
-environment before this module is imported), which is for checking, not for speed.
-Does not handle: 16-bit sources, strided inputs without a copy, or more than 2**31 - 1 elements a row.
+Runs on CUDA tensors; on CPU tensors only in Triton's interpreter (set
+TRITON_INTERPRET=1 in the environment before this module is imported), which is for
+checking, not for speed.
+Does not handle: 16-bit sources, strided inputs without a copy, or more than 2**31 - 1
+elements a row.
 """
 
 import torch
@@ -29,10 +33,11 @@ from torch import Tensor
 
 from tensorfleet.scatter.arguments import check_batched_bincount, check_scatter_add_rows
 
-# Up to here "auto" counts privately. Triton compiles tl.histogram to warp ballots: for 32 elements each
-# lane counts the set bits of bins / 32 masks, so an element costs bins / 32 such instructions. At 256 bins
-# that still fits under the time that reading the element takes; at 1024 it takes about four times as
-# long, which is less than the queue at a hot bin. Counted in the compiled code, not yet timed on a GPU.
+# Up to here "auto" counts privately. Triton compiles tl.histogram to warp ballots: for
+# 32 elements each lane counts the set bits of bins / 32 masks, so an element costs
+# bins / 32 such instructions. At 256 bins that still fits under the time that reading
+# the element takes; at 1024 it takes about four times as long, which is less than the
+# queue at a hot bin. Counted in the compiled code, not yet timed on a GPU.
 PRIVATE_BINS = 1024
 BLOCK = 1024
 # A program counts this many blocks before it adds its histogram to global memory.
@@ -40,15 +45,22 @@ BLOCKS_PER_PROGRAM = 16
 ROW_DTYPES = (torch.float32, torch.float64, torch.int32, torch.int64)
 
 
-def batched_bincount(x: Tensor, num_bins: int, *, method: str = "auto", check: bool = True) -> Tensor:
-    """`ops.batched_bincount` by Triton: x (..., n) of int64 or int32, result (..., num_bins) of int64.
+def batched_bincount(
+    x: Tensor, num_bins: int, *, method: str = "auto", check: bool = True
+) -> Tensor:
+    """`ops.batched_bincount` by Triton.
 
-    `method` is "atomic", "private" or "auto", which takes "private" up to PRIVATE_BINS bins.
-    Raises as `ops.batched_bincount` does, ValueError for another method, and RuntimeError for a CPU
-    tensor outside the interpreter.
+    `x` has shape (..., n) and dtype int64 or int32, the result (..., num_bins) and
+    int64. `method` is "atomic", "private" or "auto", which takes "private" up to
+    PRIVATE_BINS bins.
+
+    Raises as `ops.batched_bincount` does, ValueError for another method, and
+    RuntimeError for a CPU tensor outside the interpreter.
     """
     if method not in ("auto", "atomic", "private"):
-        raise ValueError(f"method is {method!r}: it must be 'auto', 'atomic' or 'private'")
+        raise ValueError(
+            f"method is {method!r}: it must be 'auto', 'atomic' or 'private'"
+        )
     if check:
         check_batched_bincount(x, num_bins)
     _check_runs_here(x)
@@ -59,21 +71,36 @@ def batched_bincount(x: Tensor, num_bins: int, *, method: str = "auto", check: b
         if method == "private" or (method == "auto" and num_bins <= PRIVATE_BINS):
             grid = (num_rows, triton.cdiv(row_length, BLOCK * BLOCKS_PER_PROGRAM))
             padded_bins = max(triton.next_power_of_2(num_bins), 2)
-            _count_private[grid](rows, counts, row_length, num_bins, padded_bins, BLOCK, BLOCKS_PER_PROGRAM)
+            _count_private[grid](
+                rows,
+                counts,
+                row_length,
+                num_bins,
+                padded_bins,
+                BLOCK,
+                BLOCKS_PER_PROGRAM,
+            )
         else:
             grid = (num_rows, triton.cdiv(row_length, BLOCK))
             _count_atomic[grid](rows, counts, row_length, num_bins, BLOCK)
     return counts.reshape(*x.shape[:-1], num_bins)
 
 
-def scatter_add_rows(dst: Tensor, index: Tensor, src: Tensor, *, check: bool = True) -> Tensor:
-    """`ops.scatter_add_rows` by Triton: dst (places, width), index (n,), src (n, width).
+def scatter_add_rows(
+    dst: Tensor, index: Tensor, src: Tensor, *, check: bool = True
+) -> Tensor:
+    """`ops.scatter_add_rows` by Triton.
 
-    Raises as `ops.scatter_add_rows` does, TypeError for a dtype outside ROW_DTYPES, and RuntimeError
-    for a CPU tensor outside the interpreter.
+    `dst` has shape (places, width), `index` (n,), `src` (n, width).
+
+    Raises as `ops.scatter_add_rows` does, TypeError for a dtype outside ROW_DTYPES, and
+    RuntimeError for a CPU tensor outside the interpreter.
     """
     if src.dtype not in ROW_DTYPES:
-        raise TypeError(f"src has dtype {src.dtype}: this kernel adds {', '.join(map(str, ROW_DTYPES))}")
+        raise TypeError(
+            f"src has dtype {src.dtype}: "
+            f"this kernel adds {', '.join(map(str, ROW_DTYPES))}"
+        )
     if check:
         check_scatter_add_rows(dst, index, src)
     _check_runs_here(dst)
@@ -83,7 +110,15 @@ def scatter_add_rows(dst: Tensor, index: Tensor, src: Tensor, *, check: bool = T
         block_width = min(triton.next_power_of_2(width), 256)
         block_rows = max(1, BLOCK // block_width)
         grid = (triton.cdiv(num_rows, block_rows), triton.cdiv(width, block_width))
-        _add_rows[grid](out, index.contiguous(), src.contiguous(), num_rows, width, block_rows, block_width)
+        _add_rows[grid](
+            out,
+            index.contiguous(),
+            src.contiguous(),
+            num_rows,
+            width,
+            block_rows,
+            block_width,
+        )
     return out
 
 
@@ -98,7 +133,13 @@ def _count_atomic(rows, counts, row_length, num_bins, BLOCK: tl.constexpr):
 
 @triton.jit
 def _count_private(
-    rows, counts, row_length, num_bins, PADDED_BINS: tl.constexpr, BLOCK: tl.constexpr, BLOCKS: tl.constexpr
+    rows,
+    counts,
+    row_length,
+    num_bins,
+    PADDED_BINS: tl.constexpr,
+    BLOCK: tl.constexpr,
+    BLOCKS: tl.constexpr,
 ):
     row = tl.program_id(0).to(tl.int64)
     first = tl.program_id(1) * BLOCK * BLOCKS
@@ -110,23 +151,44 @@ def _count_private(
         histogram += tl.histogram(value.to(tl.int32), PADDED_BINS, mask=inside)
     bins = tl.arange(0, PADDED_BINS)
     seen = (bins < num_bins) & (histogram > 0)
-    tl.atomic_add(counts + row * num_bins + bins, histogram.to(tl.int64), mask=seen, sem="relaxed")
+    tl.atomic_add(
+        counts + row * num_bins + bins, histogram.to(tl.int64), mask=seen, sem="relaxed"
+    )
 
 
 @triton.jit
-def _add_rows(out, index, src, num_rows, width, BLOCK_ROWS: tl.constexpr, BLOCK_WIDTH: tl.constexpr):
+def _add_rows(
+    out,
+    index,
+    src,
+    num_rows,
+    width,
+    BLOCK_ROWS: tl.constexpr,
+    BLOCK_WIDTH: tl.constexpr,
+):
     row = (tl.program_id(0) * BLOCK_ROWS + tl.arange(0, BLOCK_ROWS)).to(tl.int64)
     column = tl.program_id(1) * BLOCK_WIDTH + tl.arange(0, BLOCK_WIDTH)
     inside = (row < num_rows)[:, None] & (column < width)[None, :]
     target = tl.load(index + row, mask=row < num_rows, other=0).to(tl.int64)
     value = tl.load(src + row[:, None] * width + column[None, :], mask=inside, other=0)
-    tl.atomic_add(out + target[:, None] * width + column[None, :], value, mask=inside, sem="relaxed")
+    tl.atomic_add(
+        out + target[:, None] * width + column[None, :],
+        value,
+        mask=inside,
+        sem="relaxed",
+    )
 
 
 def _check_runs_here(tensor: Tensor) -> None:
-    """Refuse a CPU tensor when the kernels were compiled for a GPU: the launch would fail obscurely."""
-    if tensor.device.type == "cpu" and isinstance(_count_atomic, triton.runtime.JITFunction):
+    """Refuse a CPU tensor when the kernels were compiled for a GPU.
+
+    The launch would fail obscurely.
+    """
+    if tensor.device.type == "cpu" and isinstance(
+        _count_atomic, triton.runtime.JITFunction
+    ):
         raise RuntimeError(
-            "these kernels run on CUDA tensors; for CPU tensors set TRITON_INTERPRET=1 in the environment "
-            "before tensorfleet.scatter.kernel is imported, or use tensorfleet.scatter.ops"
+            "these kernels run on CUDA tensors; for CPU tensors set "
+            "TRITON_INTERPRET=1 in the environment before tensorfleet.scatter.kernel "
+            "is imported, or use tensorfleet.scatter.ops"
         )

@@ -1,43 +1,58 @@
-"""scatter_add, scatter_add_rows and batched_bincount on PyTorch tensors, on the device of their inputs.
+"""scatter_add, scatter_add_rows and batched_bincount on PyTorch tensors.
 
-PyTorch's own operators do the work. What is added here: arguments are checked before anything is
-launched, with errors that name the value and what is allowed (`check=False` skips that, for those who
-have measured that it matters and know that their indices are right), and counts are kept in int64
-whatever the dtype of the indices.
+The results are on the device of the inputs.
 
-Determinism: additions of integers commute exactly, so results in integer dtypes are always the same.
-On CUDA, floating-point elements that meet in one place are added in whatever order the atomic
-operations arrive, and rounding differs from run to run; `torch.use_deterministic_algorithms(True)`
-makes PyTorch sort first, at a price.
+PyTorch's own operators do the work. What is added here: arguments are checked before
+anything is launched, with errors that name the value and what is allowed (`check=False`
+skips that, for those who have measured that it matters and know that their indices are
+right), and counts are kept in int64 whatever the dtype of the indices.
+
+Determinism: additions of integers commute exactly, so results in integer dtypes are
+always the same. On CUDA, floating-point elements that meet in one place are added in
+whatever order the atomic operations arrive, and rounding differs from run to run;
+`torch.use_deterministic_algorithms(True)` makes PyTorch sort first, at a price.
 """
 
 import torch
 from torch import Tensor
 
-from tensorfleet.scatter.arguments import check_batched_bincount, check_scatter_add, check_scatter_add_rows
+from tensorfleet.scatter.arguments import (
+    check_batched_bincount,
+    check_scatter_add,
+    check_scatter_add_rows,
+)
 
-PIECE_LENGTH = 2**15  # below this torch does not use a second thread either (at::internal::GRAIN_SIZE)
+# Below this torch does not use a second thread either (at::internal::GRAIN_SIZE).
+PIECE_LENGTH = 2**15
 
 
-def scatter_add(dst: Tensor, dim: int, index: Tensor, src: Tensor, *, check: bool = True) -> Tensor:
-    """Return a copy of `dst` with every element of `src` added at the place that `index` names.
+def scatter_add(
+    dst: Tensor, dim: int, index: Tensor, src: Tensor, *, check: bool = True
+) -> Tensor:
+    """Return a copy of `dst` with every element of `src` added where `index` says.
 
-    In two dimensions: dim 0 adds `src[i, j]` to `out[index[i, j], j]`, dim 1 to `out[i, index[i, j]]`.
-    `dst`, `index` (int64 or int32) and `src` (dtype of `dst`) have the same number of dimensions;
-    `index` fits inside `src`, and inside `dst` along every dimension but `dim`.
+    In two dimensions: dim 0 adds `src[i, j]` to `out[index[i, j], j]`, dim 1 to
+    `out[i, index[i, j]]`.
+    `dst`, `index` (int64 or int32) and `src` (dtype of `dst`) have the same number of
+    dimensions; `index` fits inside `src`, and inside `dst` along every dimension but
+    `dim`.
 
-    Raises IndexError for a dimension or an index out of range, ValueError for shapes or devices that do
-    not fit, TypeError for dtypes. Source: torch.Tensor.scatter_add_, PyTorch documentation.
+    Raises IndexError for a dimension or an index out of range, ValueError for shapes or
+    devices that do not fit, TypeError for dtypes. Source: torch.Tensor.scatter_add_,
+    PyTorch documentation.
     """
     if check:
         check_scatter_add(dst, dim, index, src)
     return dst.scatter_add(dim, index, src)
 
 
-def scatter_add_rows(dst: Tensor, index: Tensor, src: Tensor, *, check: bool = True) -> Tensor:
-    """Return a copy of `dst` with row i of `src` added to row `index[i]`: an embedding's gradient.
+def scatter_add_rows(
+    dst: Tensor, index: Tensor, src: Tensor, *, check: bool = True
+) -> Tensor:
+    """Return a copy of `dst` with row i of `src` added to row `index[i]`.
 
-    `dst` has shape (places, width), `index` (n,), `src` (n, width). Raises as `scatter_add` does.
+    This is an embedding's gradient. `dst` has shape (places, width), `index` (n,),
+    `src` (n, width). Raises as `scatter_add` does.
     """
     if check:
         check_scatter_add_rows(dst, index, src)
@@ -45,11 +60,11 @@ def scatter_add_rows(dst: Tensor, index: Tensor, src: Tensor, *, check: bool = T
 
 
 def batched_bincount(x: Tensor, num_bins: int, *, check: bool = True) -> Tensor:
-    """Count, in every row of `x`, how often each of the numbers 0 to `num_bins - 1` occurs.
+    """Count, in every row of `x`, how often each of 0 to `num_bins - 1` occurs.
 
-    `x` has shape (..., n) and dtype int64 or int32; the result has shape (..., num_bins) and dtype
-    int64. Raises ValueError for a negative `num_bins`, IndexError for a number outside the bins,
-    TypeError for another dtype.
+    `x` has shape (..., n) and dtype int64 or int32; the result has shape
+    (..., num_bins) and dtype int64. Raises ValueError for a negative `num_bins`,
+    IndexError for a number outside the bins, TypeError for another dtype.
     """
     if check:
         check_batched_bincount(x, num_bins)
@@ -59,18 +74,26 @@ def batched_bincount(x: Tensor, num_bins: int, *, check: bool = True) -> Tensor:
 
 
 def _count_in_pieces(rows: Tensor, num_bins: int, num_pieces: int) -> Tensor:
-    """Count every row; if in several pieces, each as a row of its own, and then add up."""
+    """Count every row; if in pieces, each as a row of its own, and then add up."""
     if num_pieces == 1:
-        return _count(torch.zeros(len(rows), num_bins, dtype=torch.int64, device=rows.device), rows)
+        return _count(
+            torch.zeros(len(rows), num_bins, dtype=torch.int64, device=rows.device),
+            rows,
+        )
     length = rows.shape[1] // num_pieces
     pieces = rows[:, : num_pieces * length].reshape(len(rows) * num_pieces, length)
-    counts = _count_in_pieces(pieces, num_bins, 1).view(len(rows), num_pieces, num_bins).sum(1)
+    counts = (
+        _count_in_pieces(pieces, num_bins, 1)
+        .view(len(rows), num_pieces, num_bins)
+        .sum(1)
+    )
     return _count(counts, rows[:, num_pieces * length :])
 
 
 def _count(counts: Tensor, rows: Tensor) -> Tensor:
     """Add the occurrences in `rows` to `counts`, in place."""
-    # One number seen through strides of zero: the ones to be added take no memory and no bandwidth.
+    # One number seen through strides of zero: the ones to be added take no memory and
+    # no bandwidth.
     one = torch.ones((), dtype=torch.int64, device=rows.device).expand_as(rows)
     return counts.scatter_add_(1, rows, one)
 
@@ -78,9 +101,10 @@ def _count(counts: Tensor, rows: Tensor) -> Tensor:
 def _num_pieces(rows: Tensor, num_bins: int) -> int:
     """Into how many pieces a row is cut, each counted in a histogram of its own.
 
-    A CPU counts rows in parallel, but one row on one core. So where there are fewer rows than cores, each
-    long row is cut into as many pieces as there are cores, unless adding up the pieces' histograms would
-    cost as much as counting. This is the kernel's privatisation, on a CPU.
+    A CPU counts rows in parallel, but one row on one core. So where there are fewer
+    rows than cores, each long row is cut into as many pieces as there are cores, unless
+    adding up the pieces' histograms would cost as much as counting. This is the
+    kernel's privatisation, on a CPU.
     """
     threads = torch.get_num_threads()
     if (

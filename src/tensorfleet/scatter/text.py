@@ -1,6 +1,7 @@
 """A short story, *The Sorting Office*, whose words the chapter counts.
 
-It was written for this book and is stored beside this file, so that every machine counts the same text.
+It was written for this book and is stored beside this file, so that every machine
+counts the same text.
 """
 
 import re
@@ -14,5 +15,5 @@ def paragraphs() -> list[str]:
 
 
 def words(text: str) -> list[str]:
-    """The words of `text` in lower case: runs of letters, with apostrophes inside them."""
+    """The words of `text` in lower case: runs of letters, with apostrophes inside."""
     return re.findall(r"[a-z]+(?:'[a-z]+)*", text.lower())

@@ -1,0 +1,94 @@
+"""The built book, served and opened in a real browser.
+
+`make html` must have built it.
+"""
+
+import threading
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from browser import find_browser
+from serve import SITE, book_server
+
+# Enough for Chromium as root and without a GPU, and silence towards the hosts that it
+# likes to call.
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+)
+
+
+@pytest.fixture(scope="session")
+def address():
+    """http://127.0.0.1:port of the served book."""
+    assert (SITE / "index.html").exists(), "the book is not built: run `make html`"
+    server = book_server(0)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_browser(), args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Visit:
+    """A page in one theme and width, and all that went wrong while it was open."""
+
+    def __init__(self, chromium, address, theme="light", width=1280):
+        self.address = address
+        self.context = chromium.new_context(viewport={"width": width, "height": 900})
+        self.context.add_init_script(
+            f"localStorage.mode = localStorage.theme = '{theme}'"
+        )
+        self.page = self.context.new_page()
+        self.faults = []
+        self.page.on("console", self._console)
+        self.page.on(
+            "pageerror", lambda error: self.faults.append(f"exception: {error}")
+        )
+        self.page.on("request", self._request)
+        self.page.on("requestfailed", lambda r: self.faults.append(f"failed: {r.url}"))
+        self.page.on("response", self._response)
+
+    def open(self, path):
+        self.page.goto(f"{self.address}/{path}", wait_until="networkidle")
+        self.page.wait_for_function(
+            "!window.MathJax || window.MathJax.startup?.promise"
+        )
+        self.page.evaluate("window.MathJax?.startup?.promise")
+        self.page.evaluate("document.fonts.ready")
+        return self.page
+
+    def _console(self, message):
+        if message.type in ("error", "warning"):
+            self.faults.append(f"console {message.type}: {message.text}")
+
+    def _request(self, request):
+        if not request.url.startswith((self.address, "data:", "blob:")):
+            self.faults.append(f"request to another host: {request.url}")
+
+    def _response(self, response):
+        if response.status >= 400:
+            self.faults.append(f"status {response.status}: {response.url}")
+
+
+@pytest.fixture
+def visit(chromium, address):
+    visits = []
+
+    def start(**how):
+        visits.append(Visit(chromium, address, **how))
+        return visits[-1]
+
+    yield start
+    for each in visits:
+        each.context.close()

@@ -1,0 +1,79 @@
+"""The book's extension quotes what is there and fails the build for what is not."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from book_ext.sources import NotFound, find_plot, find_quantity
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def env():
+    noted = []
+    return SimpleNamespace(srcdir=str(ROOT), note_dependency=noted.append, noted=noted)
+
+
+def test_a_lab_quantity_comes_with_its_place_and_origin(env):
+    found = find_quantity(env, "scatter.int8_count")
+    assert found.value == 300 - 256
+    assert (found.lab, found.label) == ("notebooks/scatter", "lab-scatter-faults")
+    assert found.device == "CPU"
+    assert env.noted == [str(ROOT / "notebooks" / "scatter.ipynb")]
+
+
+def test_a_recorded_quantity_comes_with_device_and_date(env):
+    found = find_quantity(env, "scatter.copy_bandwidth@cpu")
+    assert found.value > 0
+    assert found.unit == "GB/s"
+    assert found.lab is None
+    assert found.date.startswith("20")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("scatter.no_such", "the lab scatter has no 'no_such': it has .*float_sums"),
+        ("scatter.no_such@cpu", "the record of scatter on cpu has no 'no_such'"),
+        ("scatter.copy_bandwidth@abacus", "nothing is recorded for scatter on abacus"),
+        ("scater.num_words", "there is no lab 'scater'"),
+        ("num_words", "it must be chapter.quantity or chapter.quantity@device"),
+    ],
+)
+def test_a_missing_number_is_named(env, name, message):
+    with pytest.raises(NotFound, match=message):
+        find_quantity(env, name)
+
+
+def test_plots(env):
+    assert find_plot(env, "scatter", "zipf-plot").startswith(b"\x89PNG")
+    with pytest.raises(NotFound, match="drew no plot"):
+        find_plot(env, "scatter", "1d")
+
+
+@pytest.mark.slow
+def test_the_build_fails_for_names_that_do_not_exist(tmp_path):
+    for part in ("book", "notebooks", "benchmarks/results", "src", "tests/exercises"):
+        ignore = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / part, tmp_path / part, ignore=ignore)
+    for file in ("_config.yml", "_toc.yml"):
+        shutil.copy(ROOT / file, tmp_path)
+    (tmp_path / "node_modules").symlink_to(ROOT / "node_modules")
+    page = tmp_path / "book" / "references.md"
+    with page.open("a") as file:
+        file.write("\nA number: {measured}`scatter.no_such`.\n\n```{claims}\n```\n")
+    claims = page.with_suffix(".claims.yml")
+    entry = "{claim: one, verdict: holds, evidence: none, cell: lab-no-such}"
+    claims.write_text(f"- {entry}\n")
+    command = [Path(sys.executable).parent / "jupyter-book", "build", tmp_path]
+    command += ["--warningiserror", "--nitpick", "--keep-going"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode != 0
+    said = result.stdout + result.stderr
+    assert "measured: the lab scatter has no 'no_such'" in said
+    assert "undefined label: 'lab-no-such'" in said
