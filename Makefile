@@ -5,12 +5,16 @@ PORT ?= 8000
 VENV := .venv
 PY := $(VENV)/bin/python
 
-# What the built book is made from: one file newer than the stamp, and it is built again.
-PAGES := $(shell find book notebooks benchmarks/results src -type f -not -name '*.pyc' -not -path '*/.*' -not -path 'book/_ext/*' -not -path 'book/_static/*' 2>/dev/null)
-LOOK := _config.yml _toc.yml $(shell find book/_ext book/_static -type f -not -name '*.pyc' 2>/dev/null)
+# What the built book is made from: one file newer than the stamp, and it is built again. Folders are
+# listed too, since they are newer when a file in them was removed (as book/., since `book` is a target
+# above). Make cannot handle spaces in names.
+FIND := -not -name '*.pyc' -not -name __pycache__ -not -path '*/.[!/]*' -not -path '* *'
+PAGES := $(shell find book/. notebooks/. benchmarks/results/. $(FIND) -not -path 'book/./_*') \
+	$(shell find src tests/exercises -type f $(FIND))
+LOOK := _config.yml _toc.yml $(shell find book/_ext book/_static -type f $(FIND))
 
 .DEFAULT_GOAL := help
-.PHONY: help book html serve test check lint unit labs site lab notebooks bench gpu lock clean
+.PHONY: help book html test check lint unit labs site lab notebooks bench gpu lock clean
 
 help: ## show this list
 	@echo "Tensor to Fleet: an executable book on LLM systems"
@@ -26,7 +30,7 @@ book: html ## build the book and serve it at http://127.0.0.1:PORT
 html: _build/book.stamp ## build the book in _build/html
 	@echo "The book is in _build/html"
 
-test: lint unit labs site ## run every check: lint, types, tests, labs, freshness, the built book
+test: browser lint unit labs site ## run every check: lint, types, tests, labs, freshness, the built book
 	@echo "All checks passed."
 
 check: lint fresh ## the quick subset for daily work
@@ -49,14 +53,16 @@ labs: fresh ## run every lab again and compare its outputs with the stored ones
 	@CUDA_VISIBLE_DEVICES= $(PY) -m pytest --nbval --nbval-current-env \
 		--nbval-sanitize-with notebooks/sanitize.cfg -W default notebooks
 
-.PHONY: fresh
+.PHONY: browser fresh
+browser: # asked first, since the tests that need one come last
+	@$(PYTHON) tools/browser.py >/dev/null
+
 fresh: $(VENV)/installed.stamp
 	@echo "--- are the labs' stored outputs those of the code as it stands?"
 	@$(PY) tools/labs.py check
 
 site: html ## open the built book in a browser and check every page
-	@echo "--- the built book, in a browser"
-	@$(PY) tools/browser.py
+	@echo "--- the built book, in $$($(PY) tools/browser.py)"
 	@$(PY) -m pytest tests/site -m site
 
 lab: $(VENV)/installed.stamp ## open the labs in JupyterLab
@@ -99,8 +105,8 @@ node_modules/.package-lock.json: package.json package-lock.json $(VENV)/installe
 	@$(PY) tools/npm_install.py
 	@touch $@
 
-# Sphinx reads only pages that changed; where the look of all pages changed, or the last build failed (its
-# warnings would not be said again), it starts from nothing.
+# Sphinx reads only pages that changed. Where the look of all pages changed, or the last build failed or
+# was interrupted (its warnings would not be said again), it starts from nothing.
 _build/look.stamp: $(LOOK) $(VENV)/installed.stamp
 	@rm -rf _build
 	@mkdir -p _build
@@ -108,5 +114,9 @@ _build/look.stamp: $(LOOK) $(VENV)/installed.stamp
 
 _build/book.stamp: $(PAGES) _build/look.stamp node_modules/.package-lock.json
 	@echo "--- building the book"
-	@$(VENV)/bin/jupyter-book build . --warningiserror --nitpick --keep-going --quiet || { rm -rf _build; exit 1; }
+	@if [ -e _build/unfinished ]; then rm -rf _build/html _build/.doctrees; fi
+	@touch _build/unfinished
+	@$(VENV)/bin/jupyter-book build . --warningiserror --nitpick --keep-going --quiet \
+		>_build/build.log || { tail -n 30 _build/build.log; exit 1; }
+	@rm _build/unfinished
 	@touch $@

@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import socket
 import sys
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -34,6 +35,14 @@ def book_server(port: int) -> ThreadingHTTPServer:
     )
 
 
+def free_port() -> int:
+    """A port that nobody listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--port", type=int, default=8000)
@@ -44,10 +53,13 @@ def main() -> int:
     try:
         server = book_server(port)
     except OSError as error:
+        if error.errno == errno.EACCES:
+            print(f"Port {port} is reserved: choose one above 1023.", file=sys.stderr)
+            return 1
         if error.errno != errno.EADDRINUSE:
             raise
         print(
-            f"Port {port} is in use. Choose another: make book PORT={port + 1}",
+            f"Port {port} is in use. Choose another: make book PORT={free_port()}",
             file=sys.stderr,
         )
         return 1

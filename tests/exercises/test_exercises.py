@@ -17,6 +17,13 @@ def solution(name):
     return getattr(import_module(f"tests.exercises.solutions_{chapter}"), exercise)
 
 
+def added(pairs, num_places):
+    sums = [0.0] * num_places
+    for target, value in pairs:
+        sums[target] += value
+    return sums
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_solution_passes(name):
     result = check(name, solution(name))
@@ -72,16 +79,13 @@ def test_wrong_answers_fail(name, wrong):
             ),
         ),
         # adds in the order in which the pairs come
+        ("scatter.order_free_add", lambda pairs, n: added(pairs, n)),
+        # sorts, which is the same in any order but not exact
+        ("scatter.order_free_add", lambda pairs, n: added(sorted(pairs), n)),
+        # Python's sum, which compensates since 3.12, but not enough
         (
             "scatter.order_free_add",
             lambda pairs, n: [sum(v for t, v in pairs if t == k) for k in range(n)],
-        ),
-        # sorts, which is the same in any order but not exact
-        (
-            "scatter.order_free_add",
-            lambda pairs, n: [
-                sum(sorted(v for t, v in pairs if t == k)) for k in range(n)
-            ],
         ),
     ],
 )
@@ -128,6 +132,29 @@ def test_tensors_and_arrays_are_answers_too():
     assert check(
         "scatter.histogram",
         lambda v, n: torch.bincount(torch.tensor(v, dtype=torch.long), minlength=n),
+    )
+
+
+def test_float32_and_another_order_of_operations_are_close_enough_for_a_mean():
+    def segment_mean(values, segment, num_segments):
+        totals = torch.zeros(num_segments).index_add(
+            0, torch.tensor(segment, dtype=torch.long), torch.tensor(values)
+        )
+        counts = torch.bincount(
+            torch.tensor(segment, dtype=torch.long), minlength=num_segments
+        )
+        return totals / counts.clamp(min=1)
+
+    assert check("scatter.segment_mean", segment_mean)
+    with pytest.raises(ExerciseFailed, match="returned"):
+        check("scatter.segment_mean", lambda *given: segment_mean(*given) * 1.0001)
+
+
+def test_a_wrong_number_of_parameters_is_told_so():
+    with pytest.raises(ExerciseFailed) as failure:
+        check("scatter.histogram", lambda values: values)
+    assert "your function takes (values); it must accept (values, num_bins)" in str(
+        failure.value
     )
 
 

@@ -90,6 +90,36 @@ def test_float_sums_agree_up_to_rounding():
     assert ((result.cpu().double() - exact).abs() <= 4000 * 2**-24 * magnitude).all()
 
 
+def test_gradients_of_scatter_add_rows_are_those_of_ops():
+    index = torch.tensor([0, 2, 2], device=DEVICE)
+    weights = torch.arange(15.0, device=DEVICE).reshape(3, 5)
+    gradients = []
+    for implementation in (ops.scatter_add_rows, kernel.scatter_add_rows):
+        dst, src = (torch.ones(3, 5, device=DEVICE, requires_grad=True) for _ in "ds")
+        (implementation(dst, index, src) * weights).sum().backward()
+        gradients.append((dst.grad, src.grad))
+    (dst_ops, src_ops), (dst_kernel, src_kernel) = gradients
+    assert torch.equal(dst_kernel, dst_ops)
+    assert torch.equal(src_kernel, src_ops)
+
+
+def test_a_row_may_have_more_blocks_than_cuda_allows_on_a_second_axis(monkeypatch):
+    """The launch must use the first axis alone: the others end at 65,535."""
+    grids = []
+
+    class Recorder:
+        def __getitem__(self, grid):
+            grids.append(grid)
+            return lambda *_: None
+
+    monkeypatch.setattr(kernel, "_count_atomic", Recorder())
+    monkeypatch.setattr(kernel, "_check_runs_here", lambda _: None)
+    length = kernel.BLOCK * 65_536
+    x = torch.zeros((), dtype=torch.int32, device=DEVICE).expand(length)
+    kernel.batched_bincount(x, 4096, check=False)
+    assert grids == [(65_536,)]
+
+
 def test_bad_arguments():
     x = torch.zeros(2, 3, dtype=torch.int64, device=DEVICE)
     with pytest.raises(ValueError, match="method is 'sort'"):
@@ -134,7 +164,7 @@ def ptx(function, pointers, numbers, constants):
     return triton.compile(source, target=GPUTarget("cuda", 90, 32)).asm["ptx"]
 
 counting = {"rows": "*i64", "counts": "*i64"}
-sizes = ["row_length", "num_bins"]
+sizes = ["blocks", "row_length", "num_bins"]
 code = ptx(kernel._count_atomic, counting, sizes, {"BLOCK": 1024})
 print("atomic", code.count("relaxed.add.u64"))
 for bins in (256, 1024):
@@ -143,7 +173,7 @@ for bins in (256, 1024):
     print("private", bins, code.count("relaxed.add.u64"), code.count("popc"))
 rows = {"out": "*fp32", "index": "*i64", "src": "*fp32"}
 blocks = {"BLOCK_ROWS": 4, "BLOCK_WIDTH": 256}
-code = ptx(kernel._add_rows, rows, ["num_rows", "width"], blocks)
+code = ptx(kernel._add_rows, rows, ["column_blocks", "num_rows", "width"], blocks)
 print("rows", code.count("relaxed.add.f32"))
 """
     result = subprocess.run(

@@ -70,23 +70,16 @@ def test_batched_bincount_is_the_definition(arguments, dtype):
     assert counts.tolist() == reference.batched_bincount(rows.tolist(), num_bins)
 
 
-@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("num_bins", [100, 20_000])
 @pytest.mark.parametrize("rows", [1, 2])
-def test_long_rows_are_counted_in_pieces(threads, rows):
-    """No number of threads divides the length: pieces and a rest are both counted."""
-    length = 3 * ops.PIECE_LENGTH + 7
-    x = (
-        torch.rand(rows, length, generator=torch.Generator().manual_seed(0)) ** 3 * 100
-    ).long()
-    before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(threads)
-        counts = ops.batched_bincount(x, 100)
-    finally:
-        torch.set_num_threads(before)
-    assert torch.equal(
-        counts, torch.stack([torch.bincount(row, minlength=100) for row in x])
-    )
+def test_long_rows_are_counted_in_pieces(rows, num_bins):
+    """A length that no number of pieces divides, so that pieces and a rest count."""
+    length = 3 * max(ops.PIECE_LENGTH, ops.BINS_SHARE * num_bins) + 7
+    draws = torch.rand(rows, length, generator=torch.Generator().manual_seed(0))
+    x = (draws**3 * num_bins).long()
+    assert ops._num_pieces(x, num_bins) == 3
+    expected = torch.stack([torch.bincount(row, minlength=num_bins) for row in x])
+    assert torch.equal(ops.batched_bincount(x, num_bins), expected)
 
 
 @pytest.mark.parametrize("shape", [(0,), (0, 5), (3, 0), (2, 0, 4), (0, 10**6)])
@@ -225,6 +218,12 @@ def test_bad_bincount_arguments():
         ops.batched_bincount(ROW, 5)
     with pytest.raises(IndexError, match=r"x holds 9 at \(1, 2\): allowed is 0 to 4"):
         ops.batched_bincount(torch.tensor([[0, 1, 2], [3, 4, 9]]), 5)
+
+
+def test_an_empty_index_may_have_any_dtype():
+    nothing = torch.tensor([])
+    expected = torch.zeros(3).scatter_add(0, nothing, nothing)
+    assert torch.equal(ops.scatter_add(torch.zeros(3), 0, nothing, nothing), expected)
 
 
 def test_check_false_leaves_the_checks_to_torch():

@@ -51,6 +51,10 @@ def test_dst_is_not_changed():
     assert dst == [[1, 2], [3, 4]]
 
 
+def test_rows_of_dst_that_are_one_list_are_not_one_row():
+    assert scatter_add([[0] * 2] * 2, 0, [[0, 0]], [[1, 1]]) == [[1, 1], [0, 0]]
+
+
 def test_empty_index_ignores_the_other_shapes():
     assert scatter_add([[1, 2]], 1, [], 7) == [[1, 2]]
 
@@ -119,6 +123,8 @@ def test_bad_arguments(dst, dim, index, src, error, message):
 
 
 def test_bad_bincount_arguments():
+    with pytest.raises(IndexError, match="dst allows nothing: there is no place"):
+        batched_bincount([[1]], 0)
     with pytest.raises(ValueError, match="num_bins is -1"):
         batched_bincount([[0]], -1)
     with pytest.raises(ValueError, match="single number 3"):

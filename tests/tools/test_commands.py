@@ -1,6 +1,7 @@
 """The commands behind the Makefile: what they say when something is in the way."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -34,10 +35,8 @@ def test_serving_on_a_port_in_use_says_so():
         port = taken.getsockname()[1]
         result = run(sys.executable, "tools/serve.py", "--port", port)
     assert result.returncode == 1
-    assert (
-        result.stderr
-        == f"Port {port} is in use. Choose another: make book PORT={port + 1}\n"
-    )
+    said = rf"Port {port} is in use\. Choose another: make book PORT=\d+\n"
+    assert re.fullmatch(said, result.stderr)
 
 
 def test_serving_on_an_impossible_port_says_so():

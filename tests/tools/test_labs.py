@@ -4,6 +4,7 @@ On copies, so that nothing of the book is touched.
 """
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-import labs
+import freshness
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,7 +35,7 @@ def change_cell(lab, cell_id, change):
 
 
 def test_the_labs_are_fresh(copy):
-    assert labs.problems(*copy) == []
+    assert freshness.problems(*copy) == []
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,7 @@ def test_an_edit_to_the_package_makes_the_lab_stale(copy, file, module):
     lab, src = copy
     edited = src / "tensorfleet" / "scatter" / file
     edited.write_text(edited.read_text() + "\n# edited\n")
-    assert labs.problems(lab, src) == [
+    assert freshness.problems(lab, src) == [
         f"its outputs are stale: changed since they were made: {module}"
     ]
 
@@ -60,21 +61,61 @@ def test_an_edit_to_the_package_makes_the_lab_stale(copy, file, module):
 def test_a_deleted_module_makes_the_lab_stale(copy):
     lab, src = copy
     (src / "tensorfleet" / "scatter" / "costs.py").unlink()
-    assert "tensorfleet.scatter.costs" in labs.problems(lab, src)[0]
+    assert "tensorfleet.scatter.costs" in freshness.problems(lab, src)[0]
 
 
-def test_an_edit_to_a_cell_makes_the_lab_stale(copy):
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda cell: cell.update(source=cell.source + "\n"), "cells"),
+        (lambda cell: cell.metadata.update(tags=["nbval-ignore-output"]), "cells"),
+        (lambda cell: cell.outputs[0].update(text="[1.0, 5.0, 4.1]"), "outputs"),
+        (lambda cell: cell.outputs.pop(), "outputs"),
+    ],
+)
+def test_an_edit_to_a_cell_or_its_output_makes_the_lab_stale(copy, change, named):
     lab, src = copy
-    change_cell(lab, "1d", lambda cell: cell.update(source=cell.source + "\n"))
-    assert labs.problems(lab, src) == [
-        "its outputs are stale: changed since they were made: cells"
+    change_cell(lab, "1d", change)
+    assert freshness.problems(lab, src) == [
+        f"its outputs are stale: changed since they were made: {named}"
     ]
+
+
+def test_another_style_of_plots_makes_the_lab_stale(copy):
+    lab, src = copy
+    (lab.parent / "book.mplstyle").write_text("lines.linewidth: 9")
+    assert "style" in freshness.problems(lab, src)[0]
+
+
+def test_another_device_or_date_makes_the_lab_stale(copy):
+    lab, src = copy
+    notebook = nbformat.read(lab, as_version=4)
+    notebook.metadata["tensorfleet"]["device"] = "Abacus"
+    nbformat.write(notebook, lab)
+    assert "outputs" in freshness.problems(lab, src)[0]
+
+
+def test_data_in_a_subfolder_count(copy):
+    lab, src = copy
+    folder = src / "tensorfleet" / "scatter" / "data"
+    folder.mkdir()
+    (folder / "more.txt").write_text("more")
+    assert freshness.problems(lab, src) == [
+        "its outputs are stale: changed since they were made: tensorfleet.scatter"
+    ]
+
+
+def test_files_that_editors_and_systems_leave_do_not_count(copy):
+    lab, src = copy
+    for name in (".DS_Store", ".ops.py.swp", "ops.py~"):
+        (src / "tensorfleet" / "scatter" / name).write_text("left behind")
+    assert freshness.problems(lab, src) == []
 
 
 def test_text_between_the_cells_may_change(copy):
     lab, src = copy
     change_cell(lab, "1d-text", lambda cell: cell.update(source="Other words."))
-    assert labs.problems(lab, src) == []
+    assert freshness.problems(lab, src) == []
 
 
 def test_unclean_outputs_are_named(copy):
@@ -83,13 +124,13 @@ def test_unclean_outputs_are_named(copy):
     warning = nbformat.v4.new_output("stream", name="stderr", text="careful")
     path = nbformat.v4.new_output("stream", name="stdout", text=f"{ROOT}/x")
     change_cell(lab, "1d", lambda cell: cell.update(outputs=[error, warning, path]))
-    assert labs.problems(lab, src) == [
+    assert freshness.problems(lab, src)[:3] == [
         "code cell 2 stores an error, ValueError",
         "code cell 2 stores a message on stderr",
         "code cell 2 stores a path of the machine that it ran on",
     ]
     change_cell(lab, "1d", lambda cell: cell.update(outputs=[], execution_count=7))
-    assert "the cells were run in the order [1, 7, 3" in labs.problems(lab, src)[0]
+    assert "the cells were run in the order [1, 7, 3" in freshness.problems(lab, src)[0]
 
 
 def test_a_lab_without_hashes_is_refused(copy):
@@ -97,7 +138,7 @@ def test_a_lab_without_hashes_is_refused(copy):
     notebook = json.loads(lab.read_text())
     del notebook["metadata"]["tensorfleet"]
     lab.write_text(json.dumps(notebook))
-    assert labs.problems(lab, src) == [
+    assert freshness.problems(lab, src) == [
         "it has no hashes of what its outputs were made from"
     ]
 
@@ -171,7 +212,10 @@ def nbval(lab):
         lab.parent / "sanitize.cfg",
         lab,
     ]
-    return subprocess.run(command, capture_output=True, text=True, cwd=lab.parent)
+    hidden = os.environ | {"CUDA_VISIBLE_DEVICES": ""}
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=lab.parent, env=hidden
+    )
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ marked "to come".
 """
 
 from pathlib import Path
+from typing import Any
 
 import yaml
 from docutils import nodes
@@ -19,7 +20,9 @@ class ChapterMap(SphinxDirective):
         file = Path(self.env.srcdir) / "book" / "chapters.yml"
         self.env.note_dependency(str(file))
         result: list[nodes.Node] = []
-        for part in yaml.safe_load(file.read_text()):
+        parts = yaml.safe_load(file.read_text())
+        self._check_complete(parts)
+        for part in parts:
             chapters = [
                 self._chapter(part["folder"], chapter) for chapter in part["chapters"]
             ]
@@ -27,6 +30,17 @@ class ChapterMap(SphinxDirective):
             grid = nodes.container("", *chapters, classes=["map-chapters"])
             result.append(nodes.container("", heading, grid, classes=["map-part"]))
         return result
+
+    def _check_complete(self, parts: list[dict[str, Any]]) -> None:
+        """A page that the map does not know would be missing from it in silence."""
+        known = {
+            f"book/{p['folder']}/{c['name']}" for p in parts for c in p["chapters"]
+        }
+        pages = {page for page in self.env.found_docs if page.count("/") == 2}
+        if pages - known:
+            raise self.error(
+                f"chapter-map: {sorted(pages - known)} not in chapters.yml"
+            )
 
     def _chapter(self, folder: str, chapter: dict[str, str]) -> nodes.Node:
         page = f"book/{folder}/{chapter['name']}"

@@ -2,6 +2,7 @@
 produced it.
 """
 
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -49,7 +50,7 @@ class PredictedMeasured(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         rows: list[dict[str, str]] = yaml.safe_load("\n".join(self.content))
         blocks: list[tuple[str | None, list[list[Cell]]]] = []
-        for device, title in DEVICES.items():
+        for device, title in (self._others() | DEVICES).items():
             record = find_record(self.env, self.arguments[0], device)
             if record is None:
                 blocks.append((f"**{title}**: not yet recorded", []))
@@ -62,6 +63,14 @@ class PredictedMeasured(SphinxDirective):
                 raise self.error(f"predicted-measured: {error}") from error
         titles = ["Quantity", "Predicted", "Measured", "Measured / predicted"]
         return [table(self, titles, blocks, "predicted-measured")]
+
+    def _others(self) -> dict[str, str]:
+        """Devices that have been recorded besides those that the book always names."""
+        results = Path(self.env.srcdir) / "benchmarks" / "results"
+        files = sorted(results.glob(f"*/{self.arguments[0]}.json"))
+        return {
+            file.parent.name: "" for file in files if file.parent.name not in DEVICES
+        }
 
     def _row(self, row: dict[str, str], device: str) -> list[Cell]:
         predicted, measured = (

@@ -110,6 +110,8 @@ def _lab_quantities(lab: dict[str, Any]) -> dict[str, dict[str, Any]]:
         for output in cell.get("outputs", []):
             if MIME_TYPE in output.get("data", {}):
                 quantity = output["data"][MIME_TYPE]
+                if quantity["name"] in found:
+                    raise NotFound(f"two quantities are named {quantity['name']!r}")
                 found[quantity["name"]] = quantity | {"label": label}
     return found
 

@@ -9,7 +9,10 @@ stand in the module of its name beside this one, in a dictionary called EXERCISE
 from collections.abc import Callable, Iterable
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
+from inspect import signature
+from math import isclose
 from pkgutil import iter_modules
 from traceback import extract_tb
 from typing import Any
@@ -66,10 +69,11 @@ def check(name: str, function: Callable[..., Any]) -> Passed:
         num_cases += 1
         given = deepcopy(arguments)
         try:
+            _bind(function, given, exercise.signature)
             answer = _plain(function(*given))
         except Exception as error:
             raise ExerciseFailed(
-                _message(name, num_cases, arguments, _raised(error))
+                _message(name, num_cases, arguments, _raised(error, function))
             ) from error
         complaint = _changed(arguments, given) or exercise.judge(arguments, answer)
         if complaint:
@@ -93,15 +97,33 @@ def exercises(chapter: str) -> dict[str, Exercise]:
 
 
 def equals(reference: Callable[..., Any]) -> Judge:
-    """A judge that wants what `reference` returns, and shows both where they differ."""
+    """A judge that wants exactly what `reference` returns."""
+    return _compared(reference, lambda answer, expected: answer == expected)
 
+
+def close_to(reference: Callable[..., Any]) -> Judge:
+    """A judge that wants a list of floats within 1e-5 of those of `reference`, relative
+    to the larger of each pair: what float32 and another order of additions may change.
+    """
+    near = partial(isclose, rel_tol=1e-5, abs_tol=1e-12)
+
+    def close(answer: Any, expected: list[float]) -> bool:
+        return (
+            isinstance(answer, list)
+            and len(answer) == len(expected)
+            and all(isinstance(value, (int, float)) for value in answer)
+            and all(map(near, answer, expected))
+        )
+
+    return _compared(reference, close)
+
+
+def _compared(reference: Callable[..., Any], same: Callable[[Any, Any], bool]) -> Judge:
     def judge(arguments: Arguments, answer: Any) -> str | None:
         expected = reference(*arguments)
-        return (
-            None
-            if answer == expected
-            else f"returned {_short(answer)}\nexpected {_short(expected)}"
-        )
+        if same(answer, expected):
+            return None
+        return f"returned {_short(answer)}\nexpected {_short(expected)}"
 
     return judge
 
@@ -122,6 +144,20 @@ def _find(name: str) -> Exercise:
     return found[exercise]
 
 
+def _bind(function: Callable[..., Any], given: Arguments, wanted: str) -> None:
+    """Raise TypeError, in the exercise's words, for a wrong number of parameters."""
+    try:
+        parameters = signature(function)
+    except ValueError:  # some built-in functions do not say
+        return
+    try:
+        parameters.bind(*given)
+    except TypeError:
+        raise TypeError(
+            f"your function takes {parameters}; it must accept {wanted}"
+        ) from None
+
+
 def _plain(answer: Any) -> Any:
     if hasattr(answer, "tolist"):
         return answer.tolist()
@@ -132,8 +168,14 @@ def _plain(answer: Any) -> Any:
     )
 
 
-def _raised(error: Exception) -> str:
-    where = extract_tb(error.__traceback__)[-1]
+def _raised(error: Exception, function: Callable[..., Any]) -> str:
+    """The error, with the last line of the reader's own file that led to it."""
+    frames = extract_tb(error.__traceback__)
+    file = getattr(getattr(function, "__code__", None), "co_filename", None)
+    own = [frame for frame in frames if frame.filename == file]
+    where = own[-1] if own else frames[-1]
+    if frames[-1].name == _bind.__name__:
+        return str(error)
     return (
         f"raised {type(error).__name__}: {error}\n"
         f"in line {where.lineno} of {where.name}: {where.line}"

@@ -1,12 +1,12 @@
 """The exercises of the scatter chapter."""
 
 from collections.abc import Iterator
-from itertools import permutations
+from itertools import islice, permutations
 from math import fsum, isfinite
 from random import Random
 from typing import Any
 
-from tensorfleet.exercises.checking import Arguments, Exercise, equals
+from tensorfleet.exercises.checking import Arguments, Exercise, close_to, equals
 from tensorfleet.scatter.costs import serial_steps
 from tensorfleet.scatter.reference import batched_bincount
 
@@ -24,6 +24,10 @@ def histogram_cases() -> Iterator[Arguments]:
 def source_gradient_cases() -> Iterator[Arguments]:
     yield [[1.0, 2.0], [3.0, 4.0]], [[1, 0]]
     yield [[1.0, 2.0], [3.0, 4.0]], [[0, 0], [0, 1], [1, 1]]
+    yield (
+        [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]],
+        [[1], [0], [1]],
+    )  # narrower than dst
     random = Random(2)
     for rows, columns, taken in ((1, 1, 1), (3, 4, 2), (5, 2, 9), (4, 6, 4)):
         gradient = [
@@ -87,6 +91,9 @@ def order_free_add_cases() -> Iterator[Arguments]:
     yield [(0, 1.0), (0, 2.0), (1, 5.0)], 2
     for order in permutations([(0, 1e16), (0, 1.0), (0, -1e16)]):
         yield list(order), 1
+    # Sums that compensate for one lost part, as Python's own does since 3.12, lose two.
+    for parts in islice(permutations([1e100, 1e50, 1.0, -1e50, -1e100]), 0, 120, 7):
+        yield [(1, part) for part in parts], 2
     random = Random(5)
     pairs = [
         (random.randrange(3), random.uniform(-1, 1) * 10 ** random.randrange(-8, 9))
@@ -110,8 +117,7 @@ def judge_order_free_add(arguments: Arguments, answer: Any) -> str | None:
         if not isinstance(total, (int, float)) or not isfinite(total) or total != exact:
             return (
                 f"place {place} holds {total!r}\n"
-                f"expected {exact!r}, the exact sum rounded once; "
-                "any other value depends on the order of the pairs"
+                f"expected {exact!r}, the exact sum rounded once"
             )
     return None
 
@@ -130,7 +136,7 @@ EXERCISES = {
     "segment_mean": Exercise(
         "(values, segment, num_segments) -> means",
         segment_mean_cases,
-        equals(segment_mean),
+        close_to(segment_mean),
     ),
     "serial_steps": Exercise(
         "(indices, lanes) -> steps", serial_steps_cases, equals(serial_steps)

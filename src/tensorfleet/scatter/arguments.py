@@ -93,7 +93,7 @@ def check_device(dst: Tensor, other: Tensor, name: str) -> None:
 
 
 def check_index_dtype(index: Tensor, name: str) -> None:
-    if index.dtype not in INDEX_DTYPES:
+    if index.numel() and index.dtype not in INDEX_DTYPES:
         raise TypeError(
             f"{name} has dtype {index.dtype}: "
             "indices must be torch.int64 or torch.int32"

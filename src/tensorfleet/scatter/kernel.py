@@ -65,24 +65,21 @@ def batched_bincount(
         check_batched_bincount(x, num_bins)
     _check_runs_here(x)
     rows = x.reshape(x.shape[:-1].numel(), x.shape[-1]).contiguous()
-    num_rows, row_length = rows.shape
+    num_rows, length = rows.shape
     counts = torch.zeros(num_rows, num_bins, dtype=torch.int64, device=x.device)
+    private = method == "private" or (method == "auto" and num_bins <= PRIVATE_BINS)
     if rows.numel():
-        if method == "private" or (method == "auto" and num_bins <= PRIVATE_BINS):
-            grid = (num_rows, triton.cdiv(row_length, BLOCK * BLOCKS_PER_PROGRAM))
-            padded_bins = max(triton.next_power_of_2(num_bins), 2)
-            _count_private[grid](
-                rows,
-                counts,
-                row_length,
-                num_bins,
-                padded_bins,
-                BLOCK,
-                BLOCKS_PER_PROGRAM,
-            )
-        else:
-            grid = (num_rows, triton.cdiv(row_length, BLOCK))
-            _count_atomic[grid](rows, counts, row_length, num_bins, BLOCK)
+        # One axis for all programs: CUDA allows 65,535 on the others, too few for both
+        # the blocks of a long row and the rows of a large batch.
+        blocks = triton.cdiv(length, BLOCK * (BLOCKS_PER_PROGRAM if private else 1))
+        grid = (num_rows * blocks,)
+        with torch.cuda.device_of(x):  # Triton launches on the current device
+            if private:
+                padded_bins = max(triton.next_power_of_2(num_bins), 2)
+                sizes = (padded_bins, BLOCK, BLOCKS_PER_PROGRAM)
+                _count_private[grid](rows, counts, blocks, length, num_bins, *sizes)
+            else:
+                _count_atomic[grid](rows, counts, blocks, length, num_bins, BLOCK)
     return counts.reshape(*x.shape[:-1], num_bins)
 
 
@@ -104,28 +101,41 @@ def scatter_add_rows(
     if check:
         check_scatter_add_rows(dst, index, src)
     _check_runs_here(dst)
-    out = dst.clone(memory_format=torch.contiguous_format)
-    if src.numel():
-        num_rows, width = src.shape
-        block_width = min(triton.next_power_of_2(width), 256)
-        block_rows = max(1, BLOCK // block_width)
-        grid = (triton.cdiv(num_rows, block_rows), triton.cdiv(width, block_width))
-        _add_rows[grid](
-            out,
-            index.contiguous(),
-            src.contiguous(),
-            num_rows,
-            width,
-            block_rows,
-            block_width,
-        )
+    out: Tensor = _AddRows.apply(dst, index, src)
     return out
 
 
+class _AddRows(torch.autograd.Function):
+    """The gradient of a scatter is a gather: each source row reads its place's."""
+
+    @staticmethod
+    def forward(ctx, dst, index, src):
+        ctx.save_for_backward(index)
+        out = dst.clone(memory_format=torch.contiguous_format)
+        if src.numel():
+            num_rows, width = src.shape
+            block_width = min(triton.next_power_of_2(width), 256)
+            block_rows = max(1, BLOCK // block_width)
+            columns = triton.cdiv(width, block_width)
+            grid = (triton.cdiv(num_rows, block_rows) * columns,)
+            tensors = (out, index.contiguous(), src.contiguous())
+            with torch.cuda.device_of(src):
+                _add_rows[grid](
+                    *tensors, columns, num_rows, width, block_rows, block_width
+                )
+        return out
+
+    @staticmethod
+    def backward(ctx, gradient):
+        (index,) = ctx.saved_tensors
+        return gradient, None, gradient.index_select(0, index)
+
+
 @triton.jit
-def _count_atomic(rows, counts, row_length, num_bins, BLOCK: tl.constexpr):
-    row = tl.program_id(0).to(tl.int64)
-    column = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
+def _count_atomic(rows, counts, blocks, row_length, num_bins, BLOCK: tl.constexpr):
+    program = tl.program_id(0).to(tl.int64)
+    row = program // blocks
+    column = program % blocks * BLOCK + tl.arange(0, BLOCK)
     inside = column < row_length
     value = tl.load(rows + row * row_length + column, mask=inside, other=0)
     tl.atomic_add(counts + row * num_bins + value, 1, mask=inside, sem="relaxed")
@@ -135,25 +145,25 @@ def _count_atomic(rows, counts, row_length, num_bins, BLOCK: tl.constexpr):
 def _count_private(
     rows,
     counts,
+    blocks,
     row_length,
     num_bins,
     PADDED_BINS: tl.constexpr,
     BLOCK: tl.constexpr,
     BLOCKS: tl.constexpr,
 ):
-    row = tl.program_id(0).to(tl.int64)
-    first = tl.program_id(1) * BLOCK * BLOCKS
+    program = tl.program_id(0).to(tl.int64)
+    row = program // blocks
     histogram = tl.zeros((PADDED_BINS,), dtype=tl.int32)
     for block in range(BLOCKS):
-        column = first + block * BLOCK + tl.arange(0, BLOCK)
+        column = (program % blocks * BLOCKS + block) * BLOCK + tl.arange(0, BLOCK)
         inside = column < row_length
         value = tl.load(rows + row * row_length + column, mask=inside, other=0)
         histogram += tl.histogram(value.to(tl.int32), PADDED_BINS, mask=inside)
     bins = tl.arange(0, PADDED_BINS)
     seen = (bins < num_bins) & (histogram > 0)
-    tl.atomic_add(
-        counts + row * num_bins + bins, histogram.to(tl.int64), mask=seen, sem="relaxed"
-    )
+    place = counts + row * num_bins + bins
+    tl.atomic_add(place, histogram.to(tl.int64), mask=seen, sem="relaxed")
 
 
 @triton.jit
@@ -161,22 +171,20 @@ def _add_rows(
     out,
     index,
     src,
+    column_blocks,
     num_rows,
     width,
     BLOCK_ROWS: tl.constexpr,
     BLOCK_WIDTH: tl.constexpr,
 ):
-    row = (tl.program_id(0) * BLOCK_ROWS + tl.arange(0, BLOCK_ROWS)).to(tl.int64)
-    column = tl.program_id(1) * BLOCK_WIDTH + tl.arange(0, BLOCK_WIDTH)
+    program = tl.program_id(0).to(tl.int64)
+    row = program // column_blocks * BLOCK_ROWS + tl.arange(0, BLOCK_ROWS)
+    column = program % column_blocks * BLOCK_WIDTH + tl.arange(0, BLOCK_WIDTH)
     inside = (row < num_rows)[:, None] & (column < width)[None, :]
     target = tl.load(index + row, mask=row < num_rows, other=0).to(tl.int64)
     value = tl.load(src + row[:, None] * width + column[None, :], mask=inside, other=0)
-    tl.atomic_add(
-        out + target[:, None] * width + column[None, :],
-        value,
-        mask=inside,
-        sem="relaxed",
-    )
+    place = out + target[:, None] * width + column[None, :]
+    tl.atomic_add(place, value, mask=inside, sem="relaxed")
 
 
 def _check_runs_here(tensor: Tensor) -> None:

@@ -22,8 +22,12 @@ from tensorfleet.scatter.arguments import (
     check_scatter_add_rows,
 )
 
-# Below this torch does not use a second thread either (at::internal::GRAIN_SIZE).
-PIECE_LENGTH = 2**15
+# On a CPU, rows are cut into pieces of at least this length, whose ones (512 KiB) fit
+# into a core's cache, and of at least this many times the number of bins.
+PIECE_LENGTH = 2**16
+BINS_SHARE = 32
+# So many rows keep all cores busy, and their shared ones are small beside them.
+MANY_ROWS = 64
 
 
 def scatter_add(
@@ -92,25 +96,20 @@ def _count_in_pieces(rows: Tensor, num_bins: int, num_pieces: int) -> Tensor:
 
 def _count(counts: Tensor, rows: Tensor) -> Tensor:
     """Add the occurrences in `rows` to `counts`, in place."""
-    # One number seen through strides of zero: the ones to be added take no memory and
-    # no bandwidth.
-    one = torch.ones((), dtype=torch.int64, device=rows.device).expand_as(rows)
-    return counts.scatter_add_(1, rows, one)
+    # One row of ones serves all rows and stays in the cache; a tensor of ones as large
+    # as the index would be written to memory and read back.
+    ones = torch.ones(rows.shape[1], dtype=torch.int64, device=rows.device)
+    return counts.scatter_add_(1, rows, ones.expand_as(rows))
 
 
 def _num_pieces(rows: Tensor, num_bins: int) -> int:
-    """Into how many pieces a row is cut, each counted in a histogram of its own.
+    """Into how many pieces each row is cut, each counted in a histogram of its own.
 
-    A CPU counts rows in parallel, but one row on one core. So where there are fewer
-    rows than cores, each long row is cut into as many pieces as there are cores, unless
-    adding up the pieces' histograms would cost as much as counting. This is the
-    kernel's privatisation, on a CPU.
+    A CPU counts rows in parallel, but one row on one core, and the row of ones should
+    stay in its cache. So a few long rows are cut, unless adding up the pieces'
+    histograms would cost a good part of what counting does. This is the kernel's
+    privatisation, on a CPU.
     """
-    threads = torch.get_num_threads()
-    if (
-        rows.device.type != "cpu"
-        or len(rows) >= threads
-        or rows.shape[1] < threads * max(num_bins, PIECE_LENGTH)
-    ):
+    if rows.device.type != "cpu" or len(rows) >= MANY_ROWS:
         return 1
-    return threads
+    return max(1, rows.shape[1] // max(PIECE_LENGTH, BINS_SHARE * num_bins))

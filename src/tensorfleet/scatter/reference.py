@@ -16,9 +16,8 @@ Does not handle: tensors (see `ops`), or shapes with a zero that is not in the l
 dimension, since the empty list has no inner shape to show: `[]` is read as shape (0,).
 """
 
-from copy import deepcopy
 from itertools import product
-from numbers import Number
+from numbers import Integral, Number
 from typing import Any, TypeAlias
 
 # A number, or a list of lists ... of numbers, all of the same length at the same depth.
@@ -41,7 +40,7 @@ def scatter_add(dst: Nested, dim: int, index: Nested, src: Nested) -> Nested:
         return scatter_add([dst], dim, index, src)[0]
     index, src = ([x] if shape_of(x) == () else x for x in (index, src))
     dim = _check_shapes(dim, shape_of(dst), shape_of(index), shape_of(src))
-    size, out = shape_of(dst)[dim], deepcopy(dst)
+    size, out = shape_of(dst)[dim], _copy(dst)
     for position in product(*map(range, shape_of(index))):
         target = _checked_index(_get(index, position), position, dim, size)
         place = (*position[:dim], target, *position[dim + 1 :])
@@ -123,14 +122,21 @@ def _check_shapes(dim: int, dst: Shape, index: Shape, src: Shape) -> int:
 
 
 def _checked_index(value: Nested, position: Shape, dim: int, size: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
+    if not isinstance(value, Integral) or isinstance(value, bool):
         raise TypeError(f"index holds {value!r} at {position}: it must hold integers")
-    if not 0 <= value < size:
+    index = int(value)
+    if not 0 <= index < size:
+        allowed = f"0 to {size - 1}" if size else "nothing: there is no place"
         raise IndexError(
-            f"index holds {value} at {position}: "
-            f"along dimension {dim} dst allows 0 to {size - 1}"
+            f"index holds {index} at {position}: "
+            f"along dimension {dim} dst allows {allowed}"
         )
-    return value
+    return index
+
+
+def _copy(nested: Nested) -> Nested:
+    """Lists of their own at every level, even where the original repeats one list."""
+    return [_copy(item) for item in nested] if isinstance(nested, list) else nested
 
 
 def _get(nested: Nested, position: Shape) -> Nested:
