@@ -71,17 +71,15 @@ COUNT_CHECK_NAME = "bincount with checks, 1 row, 256 bins"
 def bincount_case(rows: int, length: int, bins: int, exponent: float) -> Case:
     x = workload.zipf_indices((rows, length), bins, exponent, seed=1).to(device())
     offsets = torch.arange(rows, device=device())[:, None] * bins
-
     ones = torch.ones_like(x)
 
     def flat() -> Tensor:
         """One index for a place in all rows' counters; one row needs no offsets."""
         return x.flatten() if rows == 1 else (x + offsets).flatten()
 
-    def by_scatter_add() -> Tensor:
-        return torch.zeros(rows, bins, dtype=torch.int64, device=device()).scatter_add_(
-            1, x, torch.ones_like(x)
-        )
+    def by_scatter_add(ones: Tensor) -> Tensor:
+        zeros = torch.zeros(rows, bins, dtype=torch.int64, device=device())
+        return zeros.scatter_add_(1, x, ones)
 
     def by_index_add() -> Tensor:
         zeros = torch.zeros(rows * bins, dtype=torch.int64, device=device())
@@ -91,10 +89,8 @@ def bincount_case(rows: int, length: int, bins: int, exponent: float) -> Case:
         bincount_name(rows, bins, exponent),
         lambda: ours.batched_bincount(x, bins, check=False),
         {
-            "scatter_add_": by_scatter_add,
-            "scatter_add_, ones ready": lambda: torch.zeros(
-                rows, bins, dtype=torch.int64, device=device()
-            ).scatter_add_(1, x, ones),
+            "scatter_add_": lambda: by_scatter_add(torch.ones_like(x)),
+            "scatter_add_, ones ready": lambda: by_scatter_add(ones),
             "index_add_": by_index_add,
             "bincount": lambda: torch.bincount(flat(), minlength=rows * bins),
         },

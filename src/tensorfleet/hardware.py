@@ -9,19 +9,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Gpu:
-    """One GPU.
-
-    Bandwidth in bytes per second, memory in bytes; `multiprocessors` are NVIDIA's SMs.
+    """One GPU: memory bandwidth in bytes per second, and the bytes of on-chip (shared)
+    memory that one program may have.
     """
 
     name: str
     memory_bandwidth: float
-    memory_bytes: int
-    multiprocessors: int
+    program_memory: int
     source: str
 
     def __post_init__(self) -> None:
-        for field in ("memory_bandwidth", "memory_bytes", "multiprocessors"):
+        for field in ("memory_bandwidth", "program_memory"):
             if getattr(self, field) <= 0:
                 raise ValueError(
                     f"{field} of {self.name} is {getattr(self, field)}: "
@@ -36,8 +34,7 @@ WARP_LANES = 32
 H200 = Gpu(
     name="NVIDIA H200",
     memory_bandwidth=4.8e12,
-    memory_bytes=141 * 10**9,
-    multiprocessors=132,
-    source="NVIDIA H200 Tensor Core GPU datasheet (SXM); "
-    "multiprocessors as the driver reports them",
+    program_memory=227 * 2**10,
+    source="NVIDIA H200 Tensor Core GPU datasheet (SXM); CUDA C++ Programming Guide, "
+    "technical specifications of compute capability 9.0",
 )

@@ -3,6 +3,7 @@
 On a GPU where there is one, else interpreted.
 """
 
+import os
 import subprocess
 import sys
 
@@ -195,8 +196,6 @@ print("rows", code.count("relaxed.add.f32"))
 
 
 def _without_interpreter():
-    import os
-
     return {
         name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"
     }

@@ -5,6 +5,7 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 import urllib.request
 from pathlib import Path
 
@@ -49,8 +50,6 @@ def test_serving_prints_the_address_and_serves(tmp_path, monkeypatch):
     (tmp_path / "page.html").write_text("the page")
     (tmp_path / "module.mjs").write_text("export default 1")
     monkeypatch.setattr(serve, "SITE", tmp_path)
-    import threading
-
     with serve.book_server(0) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}"

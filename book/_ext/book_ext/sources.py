@@ -23,9 +23,7 @@ class NotFound(LookupError):
 
 @dataclass(frozen=True)
 class Found:
-    """A number with its origin: device, date, and the lab's document where it came from
-    one.
-    """
+    """A number with its origin: device, date, and the place in a lab, if from one."""
 
     value: float
     unit: str

@@ -68,8 +68,10 @@ def check(name: str, function: Callable[..., Any]) -> Passed:
     for arguments in exercise.cases():
         num_cases += 1
         given = deepcopy(arguments)
+        misfit = _misfit(function, given, exercise.signature)
+        if misfit:
+            raise ExerciseFailed(_message(name, num_cases, arguments, misfit))
         try:
-            _bind(function, given, exercise.signature)
             answer = _plain(function(*given))
         except Exception as error:
             raise ExerciseFailed(
@@ -144,18 +146,17 @@ def _find(name: str) -> Exercise:
     return found[exercise]
 
 
-def _bind(function: Callable[..., Any], given: Arguments, wanted: str) -> None:
-    """Raise TypeError, in the exercise's words, for a wrong number of parameters."""
+def _misfit(function: Callable[..., Any], given: Arguments, wanted: str) -> str | None:
+    """What is wrong with the function's parameters, if anything."""
     try:
         parameters = signature(function)
     except ValueError:  # some built-in functions do not say
-        return
+        return None
     try:
         parameters.bind(*given)
     except TypeError:
-        raise TypeError(
-            f"your function takes {parameters}; it must accept {wanted}"
-        ) from None
+        return f"your function takes {parameters}; it must accept {wanted}"
+    return None
 
 
 def _plain(answer: Any) -> Any:
@@ -174,8 +175,6 @@ def _raised(error: Exception, function: Callable[..., Any]) -> str:
     file = getattr(getattr(function, "__code__", None), "co_filename", None)
     own = [frame for frame in frames if frame.filename == file]
     where = own[-1] if own else frames[-1]
-    if frames[-1].name == _bind.__name__:
-        return str(error)
     return (
         f"raised {type(error).__name__}: {error}\n"
         f"in line {where.lineno} of {where.name}: {where.line}"

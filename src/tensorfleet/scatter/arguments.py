@@ -10,6 +10,8 @@ The price is one pass over the index (8 bytes an element) and a wait for its res
 import torch
 from torch import Tensor
 
+from tensorfleet.scatter.reference import check_shapes
+
 INDEX_DTYPES = (torch.int32, torch.int64)
 
 
@@ -23,30 +25,7 @@ def check_scatter_add(dst: Tensor, dim: int, index: Tensor, src: Tensor) -> None
     dst_shape, index_shape, src_shape = (
         tuple(t.shape) or (1,) for t in (dst, index, src)
     )
-    ndim = len(dst_shape)
-    if not -ndim <= dim < ndim:
-        raise IndexError(
-            f"dim is {dim}: for {ndim} dimensions it must be {-ndim} to {ndim - 1}"
-        )
-    dim %= ndim
-    if index.numel() == 0:
-        return
-    if not ndim == len(index_shape) == len(src_shape):
-        raise ValueError(
-            f"dst, index and src have shapes {dst_shape}, {index_shape} and "
-            f"{src_shape}: the dimensions must agree"
-        )
-    for d, size in enumerate(index_shape):
-        if size > src_shape[d]:
-            raise ValueError(
-                f"index has size {size} along dimension {d}: "
-                f"src allows at most {src_shape[d]}"
-            )
-        if d != dim and size > dst_shape[d]:
-            raise ValueError(
-                f"index has size {size} along dimension {d}: "
-                f"dst allows at most {dst_shape[d]}"
-            )
+    dim = check_shapes(dim, dst_shape, index_shape, src_shape)
     check_range(index, dst_shape[dim], "index")
 
 

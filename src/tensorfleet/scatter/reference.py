@@ -39,7 +39,7 @@ def scatter_add(dst: Nested, dim: int, index: Nested, src: Nested) -> Nested:
     if shape_of(dst) == ():
         return scatter_add([dst], dim, index, src)[0]
     index, src = ([x] if shape_of(x) == () else x for x in (index, src))
-    dim = _check_shapes(dim, shape_of(dst), shape_of(index), shape_of(src))
+    dim = check_shapes(dim, shape_of(dst), shape_of(index), shape_of(src))
     size, out = shape_of(dst)[dim], _copy(dst)
     for position in product(*map(range, shape_of(index))):
         target = _checked_index(_get(index, position), position, dim, size)
@@ -92,8 +92,12 @@ def full(shape: Shape, value: float) -> Nested:
     return [full(shape[1:], value) for _ in range(shape[0])] if shape else value
 
 
-def _check_shapes(dim: int, dst: Shape, index: Shape, src: Shape) -> int:
-    """Check the rules on shapes and return `dim` counted from the front."""
+def check_shapes(dim: int, dst: Shape, index: Shape, src: Shape) -> int:
+    """Check the rules on shapes and return `dim` counted from the front.
+
+    Raises IndexError for a dimension out of range, ValueError for shapes that do not
+    fit together. An empty index fits everything.
+    """
     if not -len(dst) <= dim < len(dst):
         raise IndexError(
             f"dim is {dim}: for {len(dst)} dimensions "
