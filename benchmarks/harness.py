@@ -1,24 +1,19 @@
-"""What every benchmark shares: timing in turns, the table, --json and --record.
+"""What benchmarks that move tensors share: bytes, and the bandwidth of a plain copy.
 
-The contestants of a case run in turns, A B C A B C ..., so that a machine whose speed
-drifts slows all of them alike; ratios are taken between medians of one such run.
 Nothing here judges: a benchmark reports.
 """
 
-import argparse
-import json
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from statistics import median, quantiles
-from time import perf_counter
 from typing import Any
 
 import torch
 from tqdm import tqdm
 
+import report
 from records import environment, results_folder
-
-Run = Callable[[], object]
+from turns import Run, seconds, times_in_turns
 
 
 @dataclass(frozen=True)
@@ -53,17 +48,10 @@ def device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def times_in_turns(runs: Iterable[Run], repeats: int) -> list[list[float]]:
-    """Seconds of each repetition of each run, after one uncounted round to warm up."""
-    runs = list(runs)
-    rounds = [[_seconds(run) for run in runs] for _ in range(repeats + 1)]
-    return [list(times) for times in zip(*rounds[1:], strict=True)]
-
-
 def run_case(case: Case, copy: Case, repeats: int) -> Row:
     """Time a case and, in turns with it, a plain copy: the ceiling for moving data."""
     runs = [case.ours, copy.ours, *case.peers.values()]
-    ours, copies, *others = times_in_turns(runs, repeats)
+    ours, copies, *others = times_in_turns(runs, repeats, _seconds)
     low, middle, high = quantiles(ours, n=4)
     peers = {
         name: median(times) for name, times in zip(case.peers, others, strict=True)
@@ -102,72 +90,33 @@ def main(
     only one needs memory at a time. `summary(rows by name, quick)` names the
     quantities, with units, that pages of the book may quote.
     """
-    parser = argparse.ArgumentParser(description=claim, allow_abbrev=False)
-    parser.add_argument(
-        "--json", action="store_true", help="print one JSON object instead of a table"
-    )
-    parser.add_argument(
-        "--record",
-        action="store_true",
-        help="write benchmarks/results/<device>/" + chapter + ".json",
-    )
-    parser.add_argument(
-        "--quick",
-        action="store_true",
-        help="tiny sizes, to see that it runs; never recorded",
-    )
-    arguments = parser.parse_args()
-    if arguments.quick and arguments.record:
-        parser.error("--quick sizes say nothing about speed: they are not recorded")
-    repeats = 3 if arguments.quick else 15
-    described = environment()  # first, so that nothing is measured in vain
 
-    size = 2**20 if arguments.quick else 2**28 if device() == "cpu" else 2**32
-    copy = copy_case(size)
-    turns = tqdm(cases(arguments.quick), unit="case", disable=None)
-    rows = [run_case(prepare(), copy, repeats) for prepare in turns]
-    quantities = summary({row.name: row for row in rows}, arguments.quick)
-    result = described | {
-        "claim": claim,
-        "repeats": repeats,
-        "rows": [asdict(row) for row in rows],
-        "quantities": {
-            name: {"value": value, "unit": unit}
-            for name, (value, unit) in quantities.items()
-        },
-    }
-    print(json.dumps(result, indent=1) if arguments.json else table(result, rows))
-    if arguments.record:
-        file = results_folder() / f"{chapter}.json"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(result, indent=1) + "\n")
-        print(f"recorded in {file.relative_to(file.parents[3])}")
+    def measure(quick: bool, repeats: int) -> tuple[list[Row], report.Quantities]:
+        size = 2**20 if quick else 2**28 if device() == "cpu" else 2**32
+        copy = copy_case(size)
+        turns = tqdm(cases(quick), unit="case", disable=None)
+        rows = [run_case(prepare(), copy, repeats) for prepare in turns]
+        return rows, summary({row.name: row for row in rows}, quick)
+
+    report.main(chapter, claim, measure, table, environment, results_folder)
 
 
-def table(result: dict[str, Any], rows: list[Row]) -> str:
+def table(result: dict[str, Any], rows: list[Row]) -> list[str]:
     width = max(len(row.name) for row in rows)
-    lines = [
-        result["claim"],
+    return [
         f"{result['device']}, torch {result['versions']['torch']}; "
         f"medians of {result['repeats']}",
         "",
         f"{'case':{width}}  {'ours ms':>9} {'spread':>7} {'best peer':>24}"
         f" {'peer ms':>9} {'peer/ours':>9} {'GB/s':>8} {'of copy':>8}",
-    ]
-    lines += [
-        f"{row.name:{width}}  {row.ours_ms:9.3f} {row.spread:7.1%} {row.best_peer:>24}"
-        f" {row.peers_ms[row.best_peer]:9.3f} {row.speedup:8.2f}x"
-        f" {row.gigabytes_per_second:8.1f} {row.share_of_copy_bandwidth:8.1%}"
-        for row in rows
-    ]
-    lines += [
-        "",
         *(
-            f"{name} = {q['value']:.4g} {q['unit']}"
-            for name, q in result["quantities"].items()
+            f"{row.name:{width}}  {row.ours_ms:9.3f} {row.spread:7.1%}"
+            f" {row.best_peer:>24} {row.peers_ms[row.best_peer]:9.3f}"
+            f" {row.speedup:8.2f}x {row.gigabytes_per_second:8.1f}"
+            f" {row.share_of_copy_bandwidth:8.1%}"
+            for row in rows
         ),
     ]
-    return "\n".join(lines)
 
 
 def _seconds(run: Run) -> float:
@@ -176,9 +125,7 @@ def _seconds(run: Run) -> float:
     By the device's own clock where it has one: launches return early.
     """
     if device() == "cpu":
-        start = perf_counter()
-        run()
-        return perf_counter() - start
+        return seconds(run)
     start_event, end_event = (torch.cuda.Event(enable_timing=True) for _ in range(2))
     start_event.record()
     run()

@@ -7,6 +7,7 @@ import platform
 import re
 import subprocess
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,23 @@ def environment() -> dict[str, Any]:
     return {
         "device": device_name(),
         "driver": _driver(),
+        "versions": versions,
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+
+
+def processor_folder() -> Path:
+    """Where measurements lie that no GPU takes part in, whatever the machine has."""
+    return RESULTS / "cpu"
+
+
+def processor_environment(*packages: str) -> dict[str, Any]:
+    """As `environment`, for one core that runs Python; with versions of `packages`."""
+    versions = {"python": platform.python_version()}
+    versions |= {package: version(package) for package in packages}
+    return {
+        "device": f"{_processor()}, 1 thread",
+        "driver": None,
         "versions": versions,
         "date": datetime.now(UTC).date().isoformat(),
     }

@@ -83,13 +83,32 @@ def test_kernels_are_imported_by_no_module_of_the_package():
         assert not [used for used in imports_of(path) if used.endswith(".kernel")], name
 
 
-def test_chapters_do_not_import_each_other():
+# Which other chapters a chapter's modules may use, by the drawing of the house. Of
+# attention only `costs`.
+MAY_USE = {
+    "router": {"hashing", "choices"},
+    "fleet": {"hashing", "choices", "router", "attention"},
+}
+
+
+def test_chapters_import_each_other_only_downwards():
     for name, path in MODULES.items():
         own = name.split(".")[1] if name.count(".") else None
-        if own in CHAPTERS:
-            used = {
-                module.split(".")[1]
-                for module in imports_of(path)
-                if module.startswith("tensorfleet.")
-            }
-            assert used & CHAPTERS <= {own}, name
+        if own not in CHAPTERS:
+            continue
+        imported = {m for m in imports_of(path) if m.startswith("tensorfleet.")}
+        used = {module.split(".")[1] for module in imported}
+        assert used & CHAPTERS <= {own} | MAY_USE.get(own, set()), name
+        attention = {m for m in imported if m.startswith("tensorfleet.attention")}
+        if own != "attention":
+            assert all("costs" in module for module in attention), name
+
+
+def test_nothing_in_the_router_but_its_runner_knows_threads_or_clocks():
+    """Whoever drives the router passes the time, and the runner is one of them."""
+    outside = {"time", "datetime", "threading", "socket", "asyncio", "os", "pathlib"}
+    for name, path in MODULES.items():
+        if name.split(".")[1:2] in (["hashing"], ["choices"], ["router"]):
+            used = imports_of(path)
+            assert name == "tensorfleet.router.runner" or not used & outside, name
+            assert "tensorfleet.router.runner" not in used, name

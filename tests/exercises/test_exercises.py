@@ -1,6 +1,8 @@
 """Solutions pass, wrong answers fail, and the messages help."""
 
 from importlib import import_module
+from itertools import accumulate
+from math import ceil
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ import torch
 
 from tensorfleet.exercises import ExerciseFailed, check, exercises
 
-CHAPTERS = ["scatter"]
+CHAPTERS = ["scatter", "hashing", "choices"]
 NAMES = [f"{chapter}.{name}" for chapter in CHAPTERS for name in exercises(chapter)]
 
 
@@ -22,6 +24,16 @@ def added(pairs, num_places):
     for target, value in pairs:
         sums[target] += value
     return sums
+
+
+def placed_with_cap(keys, nodes, cap):
+    free, placed = dict.fromkeys(nodes, cap), {}
+    for key in sorted(keys):
+        clockwise = sorted(nodes, key=lambda n: (nodes[n] - keys[key]) % 360)
+        placed[key] = next((n for n in clockwise if free[n]), None)
+        if placed[key]:
+            free[placed[key]] -= 1
+    return placed
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -86,6 +98,120 @@ def test_wrong_answers_fail(name, wrong):
         (
             "scatter.order_free_add",
             lambda pairs, n: [sum(v for t, v in pairs if t == k) for k in range(n)],
+        ),
+        # counts the keys that stay
+        (
+            "hashing.moved_by_modulo",
+            lambda hashes, n: sum(h % n == h % (n + 1) for h in hashes),
+        ),
+        # counts what a ring would move
+        ("hashing.moved_by_modulo", lambda hashes, n: len(hashes) // (n + 1)),
+        # the nearest point in either direction
+        (
+            "hashing.owner",
+            lambda position, points: min(
+                points,
+                key=lambda n: min(
+                    min((p - position) % 360, (position - p) % 360) for p in points[n]
+                ),
+            ),
+        ),
+        # a point does not own its own position
+        (
+            "hashing.owner",
+            lambda position, points: min(
+                ((p - position - 1) % 360, n) for n in points for p in points[n]
+            )[1],
+        ),
+        # gives each point the arc that follows it
+        (
+            "hashing.arc_lengths",
+            lambda points: {
+                n: sum(
+                    min((q - p - 1) % 360 + 1 for qs in points.values() for q in qs)
+                    for p in places
+                )
+                for n, places in points.items()
+            },
+        ),
+        # the cap in floats, one too high where the product is a little more than whole
+        (
+            "hashing.place_bounded",
+            lambda keys, nodes, percent: placed_with_cap(
+                keys, nodes, ceil((1 + percent / 100) * len(keys) / len(nodes))
+            ),
+        ),
+        # the cap rounded down
+        (
+            "hashing.place_bounded",
+            lambda keys, nodes, percent: placed_with_cap(
+                keys, nodes, max((100 + percent) * len(keys) // (100 * len(nodes)), 1)
+            ),
+        ),
+        # a bound forgotten
+        (
+            "hashing.place_bounded",
+            lambda keys, nodes, percent: placed_with_cap(keys, nodes, len(keys)),
+        ),
+        # keeps the old cap
+        (
+            "hashing.who_moves",
+            lambda keys, nodes, percent, removed: [
+                key
+                for cap in [-(-(100 + percent) * len(keys) // (100 * len(nodes)))]
+                for key, node in placed_with_cap(
+                    {k: p for k, p in keys.items() if k != removed}, nodes, cap
+                ).items()
+                if placed_with_cap(keys, nodes, cap)[key] != node
+            ],
+        ),
+        # draws the second bin from all, so that a bin may meet itself
+        (
+            "choices.next_ball",
+            lambda loads: [
+                (2 * sum(o > x for o in loads) + loads.count(x)) / len(loads) ** 2
+                for x in loads
+            ],
+        ),
+        # gives every tie to the bin on the left
+        (
+            "choices.next_ball",
+            lambda loads: [
+                sum((o, j) > (x, i) for j, o in enumerate(loads))
+                / (len(loads) * (len(loads) - 1) / 2)
+                for i, x in enumerate(loads)
+            ],
+        ),
+        # may give the same index twice
+        (
+            "choices.distinct_pairs",
+            lambda n, numbers: [[int(u * n), int(v * n)] for u, v in numbers],
+        ),
+        # takes the neighbour instead of the same one, which is then twice as likely
+        (
+            "choices.distinct_pairs",
+            lambda n, numbers: [
+                [int(u * n), (int(v * n) + (int(u * n) == int(v * n))) % n]
+                for u, v in numbers
+            ],
+        ),
+        # one choice, whatever d is
+        (
+            "choices.queue_tail",
+            lambda utilisation, d, levels: [utilisation**i for i in range(levels + 1)],
+        ),
+        # counts what the report already holds
+        (
+            "choices.believed_lengths",
+            lambda reports, sent: [
+                length + sum(s == server for s, _ in sent)
+                for server, (length, _) in enumerate(reports)
+            ],
+        ),
+        # the chance of at most k instead of exactly k
+        (
+            "choices.maximum_chances",
+            lambda m, n: list(accumulate(solution("choices.maximum_chances")(m, n))),
         ),
     ],
 )
@@ -163,7 +289,7 @@ def test_unknown_names():
         check("scatter.histo", print)
     with pytest.raises(
         ValueError,
-        match="no exercises for the chapter 'scater': there are some for scatter",
+        match=r"no exercises for the chapter 'scater': there are some for .*scatter",
     ):
         check("scater.histogram", print)
     with pytest.raises(TypeError, match="must be a function"):

@@ -1,0 +1,95 @@
+"""What every policy shares: the pool it chooses from, and the choice it makes.
+
+A policy answers one question, where does this request go, and may run a control loop.
+Everything else, counting, liveness, retries, shedding, is the router's and the same for
+all of them, so that policies are compared on equal terms.
+"""
+
+from collections.abc import Callable, Iterator
+from random import Random
+
+from tensorfleet.hashing import BoundedRing
+from tensorfleet.router.config import RouterConfig
+from tensorfleet.router.instances import Instance
+from tensorfleet.router.messages import Action, AdapterKey, Request
+
+# The instance, the rule that decided, the replicas compared, how many full ones were
+# passed over, and whether all in reach were full. A plain tuple, because one is made
+# for every request.
+Choice = tuple[str, str, tuple[str, ...], int, bool]
+
+
+class Pool:
+    """The instances of one base model that may be chosen, on a ring of their own.
+
+    `names` are in the order of joining. `loads` are the ring's: nanoseconds of
+    outstanding work, or outstanding requests for a policy that counts those. `version`
+    grows with every change of membership. `sessions` remembers where a session's last
+    request went, which is where the KV of its prefix may still be.
+    """
+
+    def __init__(self, model: str, ring: BoundedRing) -> None:
+        self.model = model
+        self.ring = ring
+        self.loads = ring.loads
+        self.instances: dict[str, Instance] = {}
+        self.names: list[str] = []
+        self.sessions: dict[str, str] = {}
+        self.version = 0
+
+    def add(self, instance: Instance) -> None:
+        self.ring.add(instance.name, instance.weight)
+        self.instances[instance.name] = instance
+        self.names.append(instance.name)
+        self.version += 1
+
+    def remove(self, name: str) -> None:
+        self.ring.remove(name)
+        del self.instances[name]
+        self.names.remove(name)
+        self.version += 1
+
+    def holders(self, key: AdapterKey) -> Iterator[str]:
+        """The instances believed to hold the adapter.  O(instances)."""
+        return (name for name in self.names if self.instances[name].holds(key))
+
+
+class Policy:
+    """Base of all policies; `choose` must be overridden.
+
+    `counts_requests` says that the ring's loads are numbers of requests instead of
+    nanoseconds of work, `is_bounded` that none is chosen above the ring's limit unless
+    the choice says so, and `floor` is the load below which none counts as full.
+    """
+
+    counts_requests = False
+    is_bounded = False
+
+    def __init__(self, pool: Pool, config: RouterConfig, random: Random) -> None:
+        self.pool = pool
+        self.config = config
+        self.random = random
+
+    @staticmethod
+    def floor(config: RouterConfig) -> int:
+        return 1
+
+    @staticmethod
+    def smoothing_ns(config: RouterConfig) -> int:
+        return 0
+
+    def choose(self, request: Request, work: int, now: int) -> Choice:
+        """Where the request goes; `work` is what it is expected to cost, uncached."""
+        raise NotImplementedError
+
+    def step(self, now: int, generation: Callable[[AdapterKey], int]) -> list[Action]:
+        """One round of the policy's control loop, where it has one.
+
+        `generation` tells the newest generation of an adapter.
+        """
+        return []
+
+
+def ring_key(key: AdapterKey) -> str:
+    """The key as a string; its length says where to cut, so that no two are alike."""
+    return f"{len(key.adapter)}:{key.adapter}{key.model}"

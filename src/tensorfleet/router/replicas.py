@@ -1,0 +1,198 @@
+"""The replica table: which instances serve an adapter, and in what state.
+
+    prefetching → ready ⇄ stale
+                    ↓       ↓
+                    draining → gone
+
+A prefetching replica loads the adapter and gets no requests yet. A ready one serves the
+newest revision, a stale one still an older revision; both take requests. A draining one
+takes none and goes when nothing waits for it.
+
+Most adapters need no row: they are served at their homes, the first instances that the
+ring names, and `serving` remembers these. A row is made for an adapter that has, or is
+to have, replicas besides.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from tensorfleet.router.messages import AdapterKey
+from tensorfleet.router.policy import Pool, ring_key
+
+MAX_KNOWN_KEYS = 200_000  # adapters whose instances are remembered
+
+
+class State(StrEnum):
+    PREFETCHING = "prefetching"
+    READY = "ready"
+    STALE = "stale"
+    DRAINING = "draining"
+
+
+SERVING = (State.READY, State.STALE)
+ALLOWED: dict[State | None, set[State | None]] = {
+    None: {State.PREFETCHING, State.READY},
+    State.PREFETCHING: {State.READY, State.STALE, State.DRAINING, None},
+    State.READY: {State.STALE, State.DRAINING, None},
+    State.STALE: {State.READY, State.DRAINING, None},
+    State.DRAINING: {State.READY, State.STALE, None},
+}
+
+
+class Row:
+    """An adapter's replicas, and how its demand develops.
+
+    `since` is when a replica came into its state, `demand` the decayed share of an
+    instance's time that the adapter's requests take, in millionths.
+    """
+
+    __slots__ = ("cool_since", "demand", "key", "since", "spilled_at", "states")
+
+    def __init__(self, key: AdapterKey) -> None:
+        self.key = key
+        self.states: dict[str, State] = {}
+        self.since: dict[str, int] = {}
+        self.demand = 0
+        self.spilled_at: int | None = None
+        self.cool_since: int | None = None
+
+    def serving(self) -> tuple[str, ...]:
+        return tuple(name for name, state in self.states.items() if state in SERVING)
+
+
+class ReplicaTable:
+    """Who serves each adapter of a pool.
+
+    `homes` is the number of instances that the ring gives every adapter, `work` what
+    the requests of each cost since the control loop last looked. The table follows the
+    pool: an instance that leaves it leaves all rows, and one that joins becomes a home
+    of the adapters that the ring gives it. Where a former home still holds the adapter,
+    it goes on serving while the new one prefetches, until the control loop takes the
+    former one away. `wanted` lists such prefetches for the loop to ask for.
+    """
+
+    def __init__(self, pool: Pool, homes: int) -> None:
+        self.pool = pool
+        self.homes = homes
+        self.rows: dict[AdapterKey, Row] = {}
+        self.work: dict[AdapterKey, int] = {}
+        self.wanted: list[tuple[AdapterKey, str]] = []
+        self._known: dict[AdapterKey, tuple[str, ...]] = {}
+        self._former: dict[AdapterKey, tuple[str, ...]] = {}
+        self._version = pool.version
+
+    def serving(self, key: AdapterKey, now: int) -> tuple[str, ...]:
+        """The instances that take the adapter's requests, at least one."""
+        if self._version != self.pool.version:
+            self._follow_pool(now)
+        return self._known.get(key) or self._find(key, now)
+
+    def home(self, key: AdapterKey) -> tuple[str, ...]:
+        """The adapter's homes: its first instances on the ring."""
+        return self.pool.ring.ring.first(ring_key(key), self.homes)
+
+    def row(self, key: AdapterKey, now: int) -> Row:
+        """The adapter's row; made, with its homes ready, if there is none."""
+        row = self.rows.get(key)
+        if row is None:
+            names = self.serving(key, now)
+            row = self.rows[key] = Row(key)
+            row.states = dict.fromkeys(names, State.READY)
+            row.since = dict.fromkeys(names, now)
+        return row
+
+    def move(self, row: Row, name: str, state: State | None, now: int) -> None:
+        """Bring a replica into `state`, or remove it with None.
+
+        Raises ValueError for a step that the diagram above does not have, KeyError for
+        an instance that is not in the pool.
+        """
+        old = row.states.get(name)
+        if state == old:
+            return
+        if state not in ALLOWED[old]:
+            raise ValueError(
+                f"the replica of {row.key} on {name} is {old or 'absent'}: "
+                f"it cannot become {state or 'absent'}"
+            )
+        if name not in self.pool.instances:
+            raise KeyError(f"{name!r} is not in the pool: it can hold no replica")
+        if state is None:
+            del row.states[name], row.since[name]
+        else:
+            row.states[name], row.since[name] = state, now
+        self._known.pop(row.key, None)
+
+    def forget(self, key: AdapterKey) -> None:
+        """Drop a row: the adapter is served at its homes again."""
+        del self.rows[key]
+        self._known.pop(key, None)
+
+    def adopt(self, replicas: Mapping[AdapterKey, tuple[str, ...]], now: int) -> None:
+        """Take over the rows of the router that leads."""
+        for key in [key for key in self.rows if key not in replicas]:
+            self.forget(key)
+        for key, names in replicas.items():
+            row = self.row(key, now)
+            known = [name for name in names if name in self.pool.instances]
+            for name in [name for name in row.states if name not in known]:
+                self.move(row, name, None, now)
+            for name in known:
+                if row.states.get(name) not in SERVING:
+                    self.move(row, name, State.READY, now)
+
+    def _find(self, key: AdapterKey, now: int) -> tuple[str, ...]:
+        row = self.rows.get(key)
+        if row is None and key in self._former:
+            row = self._hand_over(key, self._former.pop(key), now)
+        if len(self._known) >= MAX_KNOWN_KEYS:
+            self._known.clear()
+        names = (row.serving() if row else ()) or self.home(key)
+        self._known[key] = names
+        return names
+
+    def _follow_pool(self, now: int) -> None:
+        self._version = self.pool.version
+        if self._known:
+            self._former, self._known = self._known, {}
+        for row in self.rows.values():
+            before = row.serving()
+            for name in [
+                name for name in row.states if name not in self.pool.instances
+            ]:
+                del row.states[name], row.since[name]
+            self._settle_homes(row, before, now)
+
+    def _hand_over(
+        self, key: AdapterKey, before: tuple[str, ...], now: int
+    ) -> Row | None:
+        """A row, if a former home still holds what a new home has to load."""
+        homes = self.home(key)
+        if before == homes or not self._holders(before, key):
+            return None
+        row = Row(key)
+        for name in self._holders(before, key):
+            row.states[name], row.since[name] = State.READY, now
+        self._settle_homes(row, before, now)
+        if row.serving() == homes:
+            return None
+        self.rows[key] = row
+        return row
+
+    def _settle_homes(self, row: Row, before: tuple[str, ...], now: int) -> None:
+        """Give a row its homes: ready, or prefetching while others hold the adapter."""
+        warm = self._holders(before, row.key)
+        for name in self.home(row.key) if self.pool.names else ():
+            if row.states.get(name) in (*SERVING, State.PREFETCHING):
+                continue
+            prefetch = bool(warm) and name not in self._holders((name,), row.key)
+            row.states[name] = State.PREFETCHING if prefetch else State.READY
+            row.since[name] = now
+            if prefetch:
+                self.wanted.append((row.key, name))
+
+    def _holders(self, names: tuple[str, ...], key: AdapterKey) -> list[str]:
+        instances = self.pool.instances
+        return [
+            name for name in names if name in instances and instances[name].holds(key)
+        ]

@@ -1,0 +1,272 @@
+"""The router: decides where each request goes, and keeps count of what it decided.
+
+    route   → choose an instance, count the work as outstanding there
+    finish  → the work is done
+    observe → an instance's report sets right what counting cannot know
+    step    → the background loops: who is alive, replicas, revisions
+
+There is no clock, thread or socket in here: whoever drives the router passes the time
+in integer nanoseconds, delivers reports, and carries out the actions that `step`
+returns. A simulator, a page, a pair of threads (`runner`) or a serving framework drives
+the same object.
+
+Does not handle: the bytes of a request, and authentication.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from random import Random
+
+from tensorfleet.router.config import RouterConfig
+from tensorfleet.router.instances import Sent
+from tensorfleet.router.leader import LeaseStore
+from tensorfleet.router.membership import Membership
+from tensorfleet.router.messages import (
+    Action,
+    AdapterKey,
+    Decision,
+    Report,
+    Request,
+    Revision,
+)
+from tensorfleet.router.policy import Choice, Policy, Pool, ring_key
+from tensorfleet.router.replicating import ReplicatingPolicy
+from tensorfleet.router.revisions import RevisionLoop
+
+MAX_SESSIONS = 200_000
+# Makes the named tuple without naming its fields, which takes half the time.
+make_decision = partial(tuple.__new__, Decision)
+
+
+class Router:
+    """One router. `name` tells routers apart in reports; `seed` decides its draws.
+
+    With a `lease` store its control loops run only while it holds the lease, so that of
+    several routers one leads. Raises ValueError for an unknown policy.
+    """
+
+    def __init__(
+        self,
+        config: RouterConfig | None = None,
+        *,
+        name: str = "router",
+        seed: int = 0,
+        lease: LeaseStore | None = None,
+    ) -> None:
+        self.config = config or RouterConfig()
+        self.name = name
+        self.lease = lease
+        self.random = Random(seed)
+        self.members = Membership(self.config, self.random)
+        self.revisions = RevisionLoop(self.config)
+        self.sent: dict[int, Sent] = {}
+        # The mean length of outputs so far, in 1/1024 tokens.
+        self.mean_output = self.config.expected_output << 10
+
+    # --- instances ---------------------------------------------------------------
+
+    def join(
+        self,
+        instance: str,
+        now: int,
+        *,
+        model: str,
+        weight: float = 1.0,
+        role: str = "both",
+    ) -> None:
+        """An instance of `model` is there and may be chosen.
+
+        `weight` is its speed beside the others'. Raises ValueError for a name that is
+        taken, an unknown role, or a weight that is not above 0.
+        """
+        self.members.join(instance, now, model=model, weight=weight, role=role)
+
+    def leave(self, instance: str, now: int) -> None:
+        """An instance is being taken away: it finishes what it has and gets no more.
+
+        Raises KeyError for an instance that has not joined.
+        """
+        self.members.leave(instance)
+
+    def observe(self, report: Report, now: int) -> None:
+        """Take an instance's report into account; late and doubled ones do no harm.
+
+        A report of an instance that has left is ignored.
+        """
+        belief = self.members.instances.get(report.instance)
+        if belief and belief.observe(report, self.name, now):
+            self.members.follow_health(belief, now)
+            self.members.update_load(belief)
+
+    # --- requests ----------------------------------------------------------------
+
+    def route(self, request: Request, now: int) -> Decision:
+        """Choose where the request goes, and count it as outstanding there.
+
+        The decision names no instance when the request is shed: there is none, none of
+        them has the revision that it insists on, or the wait would be too long.
+        """
+        policy = self.members.policy_for(request)
+        if policy is None or not policy.pool.names:
+            return Decision(None, (), 0, False, False, 0, "no instance of its model")
+        if request.id in self.sent:
+            raise ValueError(f"request {request.id} is routed and not finished yet")
+        costs = self.config.costs
+        decode = costs.decode_ns_per_token * self.mean_output >> 10
+        work = request.prompt_tokens * costs.prefill_ns_per_token + decode
+        if request.revision is None:
+            choice = policy.choose(request, work, now)
+        else:
+            named = self._with_revision(policy.pool, request)
+            if named is None:
+                rule = f"revision {request.revision} is not served any more"
+                return Decision(None, (), 0, False, False, 0, rule)
+            choice = named
+        return self._send(policy, request, work, choice, now, False)
+
+    def finish(
+        self, request: Request, now: int, *, ok: bool = True, output_tokens: int = 0
+    ) -> None:
+        """The request has been answered, or has failed for good.
+
+        A request that is not known, perhaps since this router restarted, is ignored.
+        """
+        sent = self.sent.pop(request.id, None)
+        if sent is not None:
+            self._returned(sent, now, ok)
+        if ok and output_tokens > 0:
+            self.mean_output += ((output_tokens << 10) - self.mean_output) >> 6
+
+    def retry(
+        self, request: Request, now: int, *, tokens_sent: int = 0
+    ) -> Decision | None:
+        """The instance failed the request: where to try again, or None to give up.
+
+        A request is tried again once, elsewhere, and only if its reader has seen no
+        token yet: another instance would not go on with the same words.
+        """
+        sent = self.sent.pop(request.id, None)
+        if sent is None:
+            return None
+        _, failed, _, work, _, retried = sent
+        self._returned(sent, now, ok=False)
+        policy = self.members.policy_for(request)
+        if tokens_sent or retried or policy is None:
+            return None
+        pool = policy.pool
+        nearby = pool.ring.successors(ring_key(request.key), 3) if pool.names else []
+        others = [name for name in nearby if name != failed.name]
+        if not others:
+            return None
+        name = min(others, key=pool.loads.__getitem__)
+        choice = (name, "retry elsewhere", tuple(others), 0, True)
+        decision = self._send(policy, request, work, choice, now, True)
+        return decision if decision.instance else None
+
+    # --- background --------------------------------------------------------------
+
+    def publish(self, key: AdapterKey, revision: Revision, now: int) -> None:
+        """The hub has published a revision of an adapter."""
+        self.revisions.publish(key, revision, now)
+
+    def step(self, now: int) -> list[Action]:
+        """One round of the loops; returns what the instances are to be asked for."""
+        for instance in self.members.instances.values():
+            self.members.follow_health(instance, now)
+        if self.lease is not None and not self.lease.claim(self.name, now):
+            return []
+        actions: list[Action] = []
+        for policy in self.members.policies():
+            actions += policy.step(now, self.revisions.generation)
+        return actions + self.revisions.step(now, self.members.instances)
+
+    def replicas(self) -> Mapping[AdapterKey, tuple[str, ...]]:
+        """Who serves each adapter that has a row in the replica table."""
+        return {
+            key: names
+            for policy in self.members.policies()
+            if isinstance(policy, ReplicatingPolicy)
+            for key, names in policy.replicas().items()
+        }
+
+    def adopt(self, replicas: Mapping[AdapterKey, tuple[str, ...]], now: int) -> None:
+        """Take over the replica table of the router that leads."""
+        for policy in self.members.policies():
+            if isinstance(policy, ReplicatingPolicy):
+                model = policy.pool.model
+                own = {k: names for k, names in replicas.items() if k.model == model}
+                policy.adopt(own, now)
+
+    # --- inside ------------------------------------------------------------------
+
+    def _send(
+        self,
+        policy: Policy,
+        request: Request,
+        work: int,
+        choice: Choice,
+        now: int,
+        retried: bool,
+    ) -> Decision:
+        """Count the request where it goes, or shed it when the wait there is too long.
+
+        A bounded policy has admitted it on the ring already.
+        """
+        name, rule, considered, steps, overflow = choice
+        pool = policy.pool
+        instance, key = pool.instances[name], request.key
+        wait = instance.load
+        cold = key not in instance.resident and not instance.holds(key)
+        if wait > self.config.shed_wait_ns:
+            self.members.update_load(instance)
+            return Decision(None, considered, steps, overflow, cold, wait, rule)
+        if request.session is not None:
+            work -= self._cached(pool, request, name)
+        sent = (request.id, instance, key, work, now, retried)
+        self.sent[request.id] = sent
+        instance.recent[request.id] = sent
+        instance.recent_work += work
+        instance.num_requests += 1
+        if cold:
+            instance.pending[key] = now
+        if overflow or request.session is not None or not policy.is_bounded:
+            self.members.update_load(instance)
+        return make_decision((name, considered, steps, overflow, cold, wait, rule))
+
+    def _returned(self, sent: Sent, now: int, ok: bool) -> None:
+        instance, members = sent[1], self.members
+        if members.instances.get(instance.name) is not instance:
+            return
+        instance.returned(sent)
+        if ok:
+            members.health.succeeded(instance)
+        else:
+            peers = [x for x in members.instances.values() if x.model == instance.model]
+            members.health.failed(instance, peers, now)
+            members.follow_health(instance, now)
+            self.revisions.failed(sent[2], instance.name, now)
+        members.update_load(instance)
+
+    def _cached(self, pool: Pool, request: Request, name: str) -> int:
+        """Work that a session saves where it was before; remembers where it is now."""
+        sessions, session = pool.sessions, request.session
+        assert session is not None
+        stays = sessions.get(session) == name
+        if not stays and len(sessions) >= MAX_SESSIONS:
+            sessions.clear()
+        sessions[session] = name
+        costs = self.config.costs
+        return request.prefix_tokens * costs.prefill_ns_per_token if stays else 0
+
+    def _with_revision(self, pool: Pool, request: Request) -> Choice | None:
+        """The least loaded holder of the revision that the request insists on."""
+        accepted = self.revisions.accepts(request.key, request.revision or "")
+        holders = [
+            name
+            for name in pool.names
+            if pool.instances[name].resident.get(request.key) in accepted
+        ]
+        if not holders:
+            return None
+        name = min(holders, key=pool.loads.__getitem__)
+        return name, "holder of the revision", tuple(holders), 0, True
