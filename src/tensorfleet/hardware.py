@@ -48,6 +48,20 @@ WARP_LANES = 32
 # the datasheets counts both directions, and all bits. PCI Express Base Specification 5
 PCIE_5 = 16 * 32e9 * 128 / 130 / 8
 
+# The same of PCI Express 4, with 16 GT/s on each lane.
+PCIE_4 = 16 * 16e9 * 128 / 130 / 8
+
+A100 = Gpu(
+    name="NVIDIA A100",
+    memory_bandwidth=2.039e12,
+    program_memory=163 * 2**10,
+    memory_bytes=80 * 10**9,
+    dense_bf16=312e12,
+    pcie_bandwidth=PCIE_4,
+    source="NVIDIA A100 Tensor Core GPU datasheet (80 GB SXM); CUDA C++ Programming "
+    "Guide, technical specifications of compute capability 8.0",
+)
+
 # The datasheets' 1,979 TFLOPS for bf16 are "with sparsity": without, half of it.
 H100 = Gpu(
     name="NVIDIA H100",

@@ -3,8 +3,6 @@
 from dataclasses import replace
 from random import Random
 
-from hypothesis import strategies as st
-
 from tensorfleet.fleet.config import FleetConfig, HubConfig, InstanceConfig
 from tensorfleet.fleet.costs import StepCosts
 from tensorfleet.fleet.message_faults import MessageFaults
@@ -133,33 +131,74 @@ class ScriptedRouter:
         pass
 
 
-@st.composite
-def runs(draw):
-    """A function that makes the same random simulation again and again."""
-    seed = draw(st.integers(0, 2**32))
+def random_run(seed, count):
+    """A function that makes the same simulation of `count` requests again and again.
+
+    Everything is drawn from the seed: costs, limits, roles, requests, revisions, faults.
+    """
     random = Random(seed)
-    adapters = [key(number) for number in range(draw(st.integers(1, 6)))]
+    adapters = [key(number) for number in range(random.randrange(1, 7))]
     ranks = {adapter: random.choice((1, 2, 4, 8)) for adapter in adapters}
-    rank_bytes = draw(st.sampled_from((1, 20)))
     costs = StepCosts(
         overhead_ns=random.randrange(1, 2000),
         weights_ns=random.choice((0, 3000)),
         token_ps=random.choice((0, 40_000)),
         kv_token_ns=random.choice((0, 1, 7)),
         pair_ps=random.choice((0, 300)),
-        sequence_ns=random.choice((0, 11)),
+        sequence_ns=random.choice((1, 11)),
         rank_ns=random.choice((0, 50)),
         rank_token_ps=random.choice((0, 3000)),
         kv_bytes_per_token=random.choice((1, 3)),
-        rank_bytes=rank_bytes,
+        rank_bytes=random.choice((1, 20)),
     )
-    if not (costs.kv_token_ns or costs.sequence_ns or costs.token_ps):
-        costs = replace(costs, sequence_ns=1)
-    adapter_pool = rank_bytes * draw(st.integers(6, 40))
-    max_running = draw(st.integers(1, 8))
-    kv_tokens = draw(st.sampled_from((40, 120, 400, 3000)))
-    roles = draw(st.sampled_from((("both",), ("both",) * 3, ("prefill", "decode"))))
-    configs = tuple(
+    configs = random_instances(random, costs)
+    published = random.random() < 0.5
+    gap = random.choice((100, 5_000, 100_000))
+    horizon = gap * count // 2
+    settings = fleet(
+        *configs,
+        rank_of=ranks.__getitem__,
+        hub=HubConfig(random.choice((10**6, 10**9)), random.choice((0, 3000))),
+        report_interval_ns=random.choice((5_000, 50_000)),
+        report_delay_ns=random.choice((0, 1000)),
+        step_interval_ns=random.choice((5_000, 50_000)),
+    )
+    actions = random.choice((0.0, 0.9))
+    num_routers = random.randrange(1, 3)
+    plan = list(random_faults(random, configs, horizon))
+    if published:
+        plan += random_revisions(random, adapters, horizon)
+    lossy = random.random() < 0.2
+    arrivals = list(random_arrivals(random, count, gap, adapters, published))
+
+    def build(reference):
+        def event(name, details):
+            return lambda simulation: getattr(simulation, name)(*details)
+
+        simulation = Simulation(
+            settings,
+            [
+                ScriptedRouter(seed + number, f"router-{number}", adapters, actions)
+                for number in range(num_routers)
+            ],
+            [(time, replace(request), out) for time, request, out in arrivals],
+            events=[(time, event(name, details)) for time, name, details in plan],
+            reference=reference,
+        )
+        if lossy:
+            faults = MessageFaults(seed, drop_per_mille=200, double_per_mille=200)
+            simulation.set_message_faults(faults)
+        return simulation
+
+    return build
+
+
+def random_instances(random, costs):
+    adapter_pool = costs.rank_bytes * random.randrange(7, 40)
+    max_running = random.choice((1, 3, 8))
+    kv_tokens = random.choice((120, 180, 300, 3000))
+    roles = random.choice((("both",), ("both",) * 3, ("prefill", "decode")))
+    return tuple(
         InstanceConfig(
             name=f"instance-{number}",
             model=MODEL,
@@ -178,96 +217,56 @@ def runs(draw):
         )
         for number, role in enumerate(roles)
     )
-    gap = draw(st.sampled_from((100, 5_000, 100_000)))
-    count = draw(st.integers(1, 40))
-    arrivals, time = [], 0
-    published = draw(st.booleans())
+
+
+def random_arrivals(random, count, gap, adapters, published):
+    time = 0
     for number in range(count):
         time += random.randrange(gap)
-        prompt = random.choice((1, 10, random.randrange(1, 100)))
-        arrivals.append(
-            (
-                time,
-                Request(
-                    id=number,
-                    key=random.choice(adapters),
-                    prompt_tokens=prompt,
-                    session=random.choice((None, "s", "t")),
-                    prefix_tokens=random.randrange(prompt),
-                    revision=random.choice((None, "one", "two"))
-                    if published and random.random() < 0.1
-                    else None,
-                ),
-                random.choice((1, 2, random.randrange(1, 60))),
-            )
+        prompt = random.choice((1, 10, random.randrange(1, 60)))
+        named = published and random.random() < 0.1
+        request = Request(
+            id=number,
+            key=random.choice(adapters),
+            prompt_tokens=prompt,
+            session=random.choice((None, "s", "t")),
+            prefix_tokens=random.randrange(prompt),
+            revision=random.choice(("one", "two")) if named else None,
         )
-    num_routers = draw(st.integers(1, 2))
-    plan = []
-    if published:
-        for generation, content in enumerate(("one", "two", "three"), start=1):
-            for adapter in adapters:
-                when = random.randrange(time + 1) // 4 + generation * time // 4
-                revision = Revision(content, generation)
-                plan.append((when, "publish", (adapter, revision)))
-    fault_kinds = draw(
-        st.lists(
-            st.sampled_from(
-                ("crash", "stall", "black hole", "slow", "outage", "leave", "messages")
-            ),
-            max_size=4,
-        )
-    )
-    for kind in fault_kinds:
+        yield time, request, random.choice((1, 2, random.randrange(1, 100)))
+
+
+def random_revisions(random, adapters, horizon):
+    """Three generations of every adapter, each some time after the one before."""
+    for generation, content in enumerate(("one", "two", "one"), start=1):
+        for adapter in adapters:
+            when = generation * horizon // 4 + random.randrange(horizon // 4 + 1)
+            yield when, "publish", (adapter, Revision(content, generation))
+
+
+def random_faults(random, configs, horizon):
+    """Up to four faults, each with its end."""
+    kinds = ("crash", "stall", "black hole", "slow", "outage", "replace")
+    for number in range(random.randrange(5)):
+        kind = random.choice(kinds)
         name = random.choice(configs).name
-        start = random.randrange(time + 1)
+        start = random.randrange(horizon + 1)
         end = start + random.randrange(1, 200_000)
         if kind == "crash":
-            plan.append((start, "crash", (name,)))
-            plan.append((end, "restore", (name,)))
+            yield start, "crash", (name,)
+            yield end, "restore", (name,)
         elif kind == "stall":
-            plan.append((start, "stall", (name,)))
-            plan.append((end, "resume", (name,)))
+            yield start, "stall", (name,)
+            yield end, "resume", (name,)
         elif kind == "black hole":
-            plan.append((start, "fail_fast", (name, True)))
-            plan.append((end, "fail_fast", (name, False)))
+            yield start, "fail_fast", (name, True)
+            yield end, "fail_fast", (name, False)
         elif kind == "slow":
-            plan.append((start, "set_slowdown", (name, random.choice((500, 3333)))))
-            plan.append((end, "set_slowdown", (name, 1000)))
+            yield start, "set_slowdown", (name, random.choice((500, 3333)))
+            yield end, "set_slowdown", (name, 1000)
         elif kind == "outage":
-            plan.append((start, "hub_outage", (end,)))
-        elif kind == "leave":
-            newcomer = replace(configs[0], name=f"new-{len(plan)}")
-            plan.append((start, "add_instance", (newcomer,)))
-            plan.append((start, "remove_instance", (name,)))
-    interval = draw(st.sampled_from((3_000, 50_000)))
-    actions = draw(st.sampled_from((0.0, 0.9)))
-    settings = fleet(
-        *configs,
-        rank_of=ranks.__getitem__,
-        hub=HubConfig(random.choice((10**6, 10**9)), random.choice((0, 3000))),
-        report_interval_ns=interval,
-        report_delay_ns=random.choice((0, 1000)),
-        step_interval_ns=interval,
-    )
-
-    def build(reference):
-        def event(name, details):
-            return lambda simulation: getattr(simulation, name)(*details)
-
-        simulation = Simulation(
-            settings,
-            [
-                ScriptedRouter(seed + number, f"router-{number}", adapters, actions)
-                for number in range(num_routers)
-            ],
-            [(time, replace(request), out) for time, request, out in arrivals],
-            events=[(time, event(name, details)) for time, name, details in plan],
-            reference=reference,
-        )
-        if "messages" in fault_kinds:
-            faults = MessageFaults(seed, drop_per_mille=200, double_per_mille=200)
-            simulation.set_message_faults(faults)
-        return simulation
-
-    build.__repr__ = lambda: f"run {seed}"
-    return build
+            yield start, "hub_outage", (end,)
+        elif kind == "replace":
+            newcomer = replace(configs[0], name=f"new-{number}")
+            yield start, "add_instance", (newcomer,)
+            yield end, "remove_instance", (name,)

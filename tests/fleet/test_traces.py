@@ -153,6 +153,13 @@ def test_bytes_that_are_not_text_are_a_malformed_line(tmp_path):
         traces.load(path)
 
 
+def test_time_begins_at_the_first_request_that_is_kept(tmp_path):
+    text = AZURE + "2020-01-01 00:00:00,10,0\n" + GOOD + GOOD
+    trace = traces.load(write(tmp_path, text))
+    assert [row.time for row in trace.rows] == [0, 0]
+    assert trace.skipped == 1
+
+
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError):
         traces.load(tmp_path / "none")

@@ -29,6 +29,7 @@ PLAIN = Workload(rate=100, requests=20_000, adapters=200)
 KINDS = {
     "plain": PLAIN,
     "bursts": replace(PLAIN, cv=4.0),
+    "bursty adapters": replace(PLAIN, adapter_cv=4.0),
     "churn": replace(PLAIN, churn=Churn(20)),
     "day": replace(PLAIN, day=Day()),
     "crowd": replace(PLAIN, crowd=Crowd()),
@@ -80,6 +81,40 @@ def test_gaps_have_the_rate_and_the_cv(cv):
     # excess kurtosis is 6·cv².
     error = cv * math.sqrt((6 * cv**2 + 2) / (4 * len(gaps)))
     assert statistics.pstdev(gaps) / mean == pytest.approx(cv, abs=5 * error)
+
+
+@pytest.mark.parametrize("cv", [0.5, 4.0])
+def test_adapters_keep_their_own_gaps(cv):
+    """CV and rate for single adapters, and hardly more than chance for all together."""
+    workload = replace(PLAIN, adapter_cv=cv, requests=60_000, adapters=20, zipf=0.0)
+    by_key = defaultdict(list)
+    for time, request, _ in workload.arrivals(4):
+        by_key[request.key].append(time)
+    assert len(by_key) == 20
+    gaps = [
+        (after - before) * workload.rate / 20 / SECOND
+        for times in by_key.values()
+        for before, after in itertools.pairwise(times)
+    ]
+    # Five standard errors, as above. The end of a run cuts long gaps off.
+    mean = statistics.fmean(gaps)
+    assert mean == pytest.approx(1, abs=5 * cv / math.sqrt(len(gaps)))
+    error = cv * math.sqrt((6 * cv**2 + 2) / (4 * len(gaps)))
+    assert statistics.pstdev(gaps) / mean == pytest.approx(cv, abs=5 * error)
+
+
+def test_bursty_adapters_are_in_equilibrium_from_the_beginning():
+    """8,000 adapters, each asked for five times: a fifth of it in each fifth."""
+    workload = replace(
+        PLAIN, adapter_cv=4.0, rate=1000, requests=40_000, adapters=8000, zipf=0.0
+    )
+    counts = Counter(
+        time * 5 // workload.duration_ns for time, _, _ in workload.arrivals(1)
+    )
+    # The last part is cut off by the number of requests. A burst is about 16 requests
+    # (the variance of counts is cv² times a Poisson's): five standard errors.
+    for part in range(4):
+        assert counts[part] == pytest.approx(8000, abs=5 * math.sqrt(16 * 8000))
 
 
 def test_poisson_counts_have_the_variance_of_a_poisson_process():
@@ -284,6 +319,8 @@ def test_sessions_keep_the_rate_from_the_beginning():
         (lambda: replace(PLAIN, adapters=-1), "adapters is -1"),
         (lambda: replace(PLAIN, zipf=-0.1), "zipf is -0.1"),
         (lambda: replace(PLAIN, cv=0.01), "cv is 0.01"),
+        (lambda: replace(PLAIN, adapter_cv=30), "adapter_cv is 30"),
+        (lambda: replace(PLAIN, adapter_cv=2, day=Day()), "it must be 1 with"),
         (lambda: replace(PLAIN, crowd=Crowd(place=200)), "place is 200"),
         (lambda: Lengths(100, 1.0, 0, 5), "lowest is 0"),
         (lambda: Lengths(100, 1.0, 6, 5), "from 6 to 5"),

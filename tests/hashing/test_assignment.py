@@ -3,6 +3,7 @@
 from collections import Counter
 from fractions import Fraction
 from math import ceil
+from random import Random
 
 import pytest
 from hypothesis import settings
@@ -117,7 +118,7 @@ class CrowdedAssignmentMachine(AssignmentMachine):
     hash = staticmethod(one_spot)
 
 
-AssignmentMachine.TestCase.settings = settings(max_examples=80, deadline=None)
+AssignmentMachine.TestCase.settings = settings(max_examples=60, deadline=None)
 CrowdedAssignmentMachine.TestCase.settings = settings(max_examples=40, deadline=None)
 TestAssignment = AssignmentMachine.TestCase
 TestAssignmentOfKeysAtOneSpot = CrowdedAssignmentMachine.TestCase
@@ -131,13 +132,16 @@ def mean_moves(epsilon, num_nodes=50, num_keys=500, num_rings=8, num_probes=60):
     by_keys = by_nodes = 0
     for ring in range(num_rings):
         nodes = [f"{ring}/node-{i}" for i in range(num_nodes)]
+        # in no order: the order of names is that of priority
+        names = [f"{ring}/key-{i}" for i in range(num_keys + num_probes)]
+        Random(ring).shuffle(names)
         held = BoundedAssignment(epsilon, nodes, virtual_nodes=1)
-        for i in range(num_keys):
-            held.place(f"{ring}/key-{i}")
+        for name in names[:num_keys]:
+            held.place(name)
         start = held.moves
-        for i in range(num_probes):
-            held.place(f"{ring}/new-{i}")
-            held.remove(f"{ring}/key-{i}")
+        for comes, goes in zip(names[num_keys:], names, strict=False):
+            held.place(comes)
+            held.remove(goes)
         by_keys, start = by_keys + held.moves - start, held.moves
         for i in range(3):
             held.add_node(f"{ring}/new-{i}")

@@ -3,6 +3,7 @@
 from fractions import Fraction
 from itertools import pairwise
 from math import ceil, exp
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -139,7 +140,7 @@ class EqualMachine(BoundedMachine):
 
 
 BoundedMachine.TestCase.settings = settings(
-    max_examples=100, stateful_step_count=40, deadline=None
+    max_examples=70, stateful_step_count=40, deadline=None
 )
 EqualMachine.TestCase.settings = settings(max_examples=50, deadline=None)
 TestBoundedRing = BoundedMachine.TestCase
@@ -336,3 +337,16 @@ def test_bad_nodes_and_counts_are_named_and_change_nothing():
     with pytest.raises(TypeError, match="the key 7"):
         ring.walk(7, 1, now=0)
     assert list(ring.ring) == list(ring.loads) == ["node-0"]
+
+
+def test_the_index_forgets_what_no_longer_counts():
+    """Loads that rise, are asked about and fall leave old entries; so do nodes."""
+    ring = ring_of(50)
+    random = Random(1)
+    for _ in range(2000):
+        ring.set_load(f"node-{random.randrange(50)}", random.randrange(100))
+        assert ring.least_loaded() == min(ring.loads, key=lambda n: (ring.loads[n], n))
+        assert len(ring._index._heap) <= 2 * 50 + 8
+    for left in range(49, 0, -1):
+        ring.remove(f"node-{left}")
+        assert len(ring._index._heap) <= 2 * left + 8

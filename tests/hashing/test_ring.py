@@ -99,8 +99,8 @@ class CrowdedRingMachine(RingMachine):
     hash = staticmethod(crowded)
 
 
-RingMachine.TestCase.settings = settings(max_examples=60, deadline=None)
-CoarseRingMachine.TestCase.settings = settings(max_examples=60, deadline=None)
+RingMachine.TestCase.settings = settings(max_examples=40, deadline=None)
+CoarseRingMachine.TestCase.settings = settings(max_examples=40, deadline=None)
 CrowdedRingMachine.TestCase.settings = settings(max_examples=30, deadline=None)
 TestRing = RingMachine.TestCase
 TestRingWithCollisions = CoarseRingMachine.TestCase
@@ -157,18 +157,19 @@ def test_a_node_that_arrives_takes_keys_and_no_other_key_moves():
 
 
 def test_a_node_that_arrives_or_leaves_moves_the_fair_share_of_keys():
-    """m/(n+1) keys when one joins n. Over 40 arrivals the newcomer's mean share has a
-    relative error of about 1/sqrt(40 · 64) = 2% (arcs) and less from the keys; 10% is
-    five times that.
+    """m/(n+1) keys when one joins n or one of n+1 leaves. Over 40 rings the mean share
+    of the newcomer has a relative error of about 1/sqrt(40 · 64) = 2% (arcs), and less
+    from the keys; 10% is five times that.
     """
-    num_nodes, keys = 10, [f"key-{i}" for i in range(4000)]
-    ring = HashRing(f"node-{i}" for i in range(num_nodes))
-    before = {key: ring.owner(key) for key in keys}
-    moved = []
-    for i in range(40):
-        ring.add(f"new-{i}")
-        moved.append(sum(ring.owner(key) != before[key] for key in keys))
-        ring.remove(f"new-{i}")
+    num_nodes, keys, moved = 10, [f"key-{i}" for i in range(1000)], []
+    for number in range(40):
+        ring = HashRing(f"{number}/node-{i}" for i in range(num_nodes))
+        before = [ring.owner(key) for key in keys]
+        ring.add("new")
+        after = [ring.owner(key) for key in keys]
+        moved.append(sum(a != b for a, b in zip(before, after, strict=True)))
+        ring.remove("new")
+        assert [ring.owner(key) for key in keys] == before
     assert fmean(moved) == pytest.approx(len(keys) / (num_nodes + 1), rel=0.10)
 
 

@@ -1,4 +1,4 @@
-"""Reports and beliefs for the tests of the router's parts, with all that they leave out."""
+"""Reports and beliefs for the tests of the router's parts, filled up with blanks."""
 
 from tensorfleet.router.instances import Instance
 from tensorfleet.router.messages import AdapterKey, Report

@@ -80,9 +80,7 @@ def test_each_term_has_one_leader_however_clocks_jump(claims):
 
 
 @given(
-    st.lists(
-        st.tuples(st.sampled_from("abc"), st.integers(0, DURATION)), min_size=1
-    )
+    st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, DURATION)), min_size=1)
 )
 def test_with_one_true_clock_nobody_leads_while_anothers_lease_runs(claims):
     store = LeaseStore(DURATION)

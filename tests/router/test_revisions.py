@@ -1,11 +1,16 @@
 """Rollouts: case by case here, and as a state machine in test_revisions_machine.py."""
 
+from itertools import pairwise
+
 import pytest
 
 from tensorfleet.router.config import SECOND, RouterConfig
-from tensorfleet.router.messages import Push, Revision
+from tensorfleet.router.leader import LeaseStore
+from tensorfleet.router.messages import Push, Request, Revision
+from tensorfleet.router.replicas import State
 from tensorfleet.router.revisions import RevisionLoop
 from tensorfleet.router.rollout import Phase
+from tensorfleet.router.router import Router
 from tests.router.beliefs import KEY, OTHER, belief, report
 
 CONFIG = RouterConfig(
@@ -88,20 +93,20 @@ def beyond_the_canary(*names):
 
 
 def test_the_least_loaded_holder_is_the_canary_and_the_others_follow():
-    fleet = Fleet("x", "y", "z")
+    fleet = Fleet("z", "y", "x")
     fleet.instances = dict(reversed(fleet.instances.items()))
     fleet.publish(NEW)
-    assert fleet.step() == ["x"]
-    assert fleet.pushes == [Push("x", KEY, NEW, 30 * SECOND)]
+    assert fleet.step() == ["z"]
+    assert fleet.pushes == [Push("z", KEY, NEW, 30 * SECOND)]
     fleet.pass_time(1)
-    fleet.hear(x=7)
+    fleet.hear(z=7)
     assert fleet.step() == []
     fleet.pass_time(9.999_999_999)
     assert fleet.step() == []
     fleet.pass_time(0.000_000_001)
-    assert sorted(fleet.step()) == ["y", "z"]
+    assert sorted(fleet.step()) == ["x", "y"]
     assert {push.deadline for push in fleet.pushes} == {41 * SECOND}
-    fleet.hear(y=7, z=7)
+    fleet.hear(x=7, y=7)
     assert fleet.step() == []
     assert not fleet.loop.active
 
@@ -123,7 +128,7 @@ def test_a_push_without_an_answer_is_repeated_at_growing_intervals():
             deadline = fleet.pushes[0].deadline
             assert deadline == asked[0] + 30 * SECOND  # that of the first push
         fleet.pass_time(0.1)
-    gaps = [(b - a) / SECOND for a, b in zip(asked, asked[1:], strict=False)]
+    gaps = [(b - a) / SECOND for a, b in pairwise(asked)]
     assert gaps == [2, 4, 8, 16, 16, 16]
     fleet.hear(y=7)
     assert fleet.step() == []
@@ -142,6 +147,32 @@ def test_after_one_failure_another_holder_is_the_canary():
     assert fleet.step() == []
     fleet.pass_time(1)
     assert fleet.step() == ["z"]
+
+
+def test_an_instance_where_it_failed_never_passes_for_the_others():
+    fleet = published("x", "y", "z")
+    fleet.step()
+    fleet.hear(x=7)
+    fleet.step()
+    fleet.loop.failed(KEY, "x", fleet.now)
+    for _ in range(100):  # y and z do not answer
+        assert len(fleet.step()) <= 1
+        fleet.pass_time(1)
+    assert fleet.phase == Phase.CANARY
+
+
+def test_an_instance_where_it_failed_is_the_last_to_be_the_canary_again():
+    fleet = published("x", "y")
+    assert fleet.step() == ["x"]
+    fleet.loop.failed(KEY, "x", fleet.now)
+    fleet.tell("x", incarnation=1)
+    assert fleet.step() == ["y"]
+
+
+def test_an_instance_with_a_generation_not_heard_of_yet_is_no_canary():
+    fleet = published("x", "y")
+    fleet.hear(x=8)
+    assert fleet.step() == ["y"]
 
 
 def test_a_failure_of_the_canary_counts_before_it_has_reported_the_new_revision():
@@ -195,10 +226,12 @@ def test_failures_of_the_old_revision_or_after_the_canary_or_elsewhere_do_not_co
     fleet.step()
     fleet.pass_time(10)
     assert fleet.step() == ["y", "z"]
+    fleet.hear(y=7)
+    fleet.step()
     fleet.loop.failed(KEY, "x", fleet.now)
     fleet.loop.failed(KEY, "y", fleet.now)
     fleet.pass_time(2)
-    assert fleet.step() == ["y", "z"]
+    assert fleet.step() == ["z"]
 
 
 def test_the_only_holder_is_asked_even_if_it_has_failed():
@@ -234,6 +267,19 @@ def test_a_hash_that_was_not_rolled_out_to_the_end_needs_a_canary_again(end):
     fleet.hear(x=8, y=8, z=8)
     fleet.step()
     assert not fleet.loop.active
+    fleet.publish(Revision("new", 9))
+    assert len(fleet.step()) == 1
+
+
+def test_a_hash_that_failed_anywhere_needs_a_canary_again_although_all_had_it():
+    fleet = published("x", "y")
+    fleet.step()
+    fleet.loop.failed(KEY, "x", fleet.now)
+    for revision in (NEW, Revision("newer", 8)):
+        fleet.publish(revision)
+        fleet.hear(x=revision.generation, y=revision.generation)
+        fleet.step()
+        assert not fleet.loop.active
     fleet.publish(Revision("new", 9))
     assert len(fleet.step()) == 1
 
@@ -322,6 +368,19 @@ def test_a_holder_that_appears_when_all_is_done_is_asked_as_well():
     assert not fleet.loop.active
 
 
+def test_an_instance_that_loads_an_older_revision_when_all_is_done_is_asked():
+    fleet = Fleet("x", "y")
+    fleet.instances["late"] = belief("late")
+    fleet.publish(NEW)
+    fleet.hear(x=7, y=7)
+    fleet.step()
+    assert not fleet.loop.active
+    fleet.tell("late", 6)
+    assert fleet.step() == []  # x and y are on trial since the report
+    fleet.pass_time(10)
+    assert fleet.step() == ["late"]
+
+
 def test_a_silent_holder_is_not_the_canary_and_one_that_falls_silent_is_replaced():
     fleet = published("x", "y", "z")
     fleet.now = 4 * SECOND
@@ -356,7 +415,7 @@ def test_a_router_that_does_not_lead_asks_nobody_and_knows_where_to_go_on():
     assert fleet.loop.accepts(KEY, "old") == frozenset()
 
 
-def test_when_the_clock_is_set_back_holders_are_asked_again_and_the_canary_starts_over():
+def test_when_the_clock_is_set_back_holders_are_asked_and_the_canary_starts_again():
     fleet = published("x", "y", "z")
     fleet.now = 3_600 * SECOND
     fleet.step()
@@ -371,6 +430,52 @@ def test_when_the_clock_is_set_back_holders_are_asked_again_and_the_canary_start
     assert fleet.step() == []
     fleet.now = 11 * SECOND
     assert len(fleet.step()) == 2
+
+
+@pytest.mark.parametrize("leads", [True, False])
+def test_the_replica_tables_of_all_routers_show_who_is_stale(leads):
+    store = LeaseStore()
+    store.claim("first" if leads else "another", 0)
+    router = Router(CONFIG, name="first", lease=store)
+    for name in "xyz":
+        router.join(name, 0, model="m")
+        router.observe(report(name, 0, resident={KEY: 6}), 0)
+    table = router.members.policies()[0].table
+    row = table.row(KEY, 0)
+    for name in "xyz":
+        table.move(row, name, State.READY, 0)
+    router.publish(KEY, NEW, 1)
+    assert len(router.step(1)) == leads
+    assert set(row.states.values()) == {State.STALE}
+    assert set(table.serving(KEY, 1)) == set("xyz")
+    router.observe(report("x", 2, resident={KEY: 7}), 2)
+    router.step(2)
+    assert [row.states[name] for name in "xyz"] == ["ready", "stale", "stale"]
+    for name in "yz":
+        router.observe(report(name, 3, resident={KEY: 7}), 3)
+    router.step(3)
+    assert set(row.states.values()) == {State.READY}
+
+
+def test_a_request_that_insists_on_a_revision_goes_to_its_holder_or_nowhere():
+    router = Router(CONFIG)
+    for name, generation in (("x", 7), ("y", 6)):
+        router.join(name, 0, model="m")
+        router.observe(report(name, 0, resident={KEY: generation}), 0)
+    router.publish(KEY, OLD, 0)
+    router.publish(KEY, NEW, 0)
+    router.step(0)
+
+    def where(number, hash):
+        asked = Request(id=number, key=KEY, prompt_tokens=1, revision=hash)
+        return router.route(asked, 1).instance
+
+    assert where(1, "old") == "y"
+    assert where(2, "new") == "x"
+    assert where(3, "never published") is None
+    router.observe(report("y", 2, resident={KEY: 7}), 2)
+    router.step(2)
+    assert where(4, "old") is None
 
 
 def test_adapters_are_rolled_out_apart():

@@ -42,7 +42,7 @@ class Machine:
         self.deadline = 0
 
     def take(self, push):
-        """An instance never goes back, and keeps the first deadline that it was given."""
+        """An instance never goes back, and keeps the first deadline of a generation."""
         if self.generation is None or push.revision.generation <= self.generation:
             return
         if push.revision.generation > self.asked:

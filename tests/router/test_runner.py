@@ -93,7 +93,8 @@ def test_many_threads_route_and_finish_while_the_loops_run():
     assert router.calls > 4 * 50 * 3
     assert router.collisions == 0
     assert not router.sent
-    assert [router.instances[name].num_requests for name in ("x", "y")] == [0, 0]
+    beliefs = router.members.instances.values()
+    assert [belief.num_requests for belief in beliefs] == [0, 0]
 
 
 def test_actions_are_carried_out_while_the_lock_is_free():
@@ -149,11 +150,16 @@ def test_an_exception_in_a_thread_ends_both_and_comes_out_of_stop(where):
         execute=fail if where == "execute" else lambda action: None,
         read_hub=fail if where == "read_hub" else tuple,
     )
+    others = set(threading.enumerate())
     runner.start()
+    loops = set(threading.enumerate()) - others
     until = time.monotonic() + PATIENCE
     while runner.healthy and time.monotonic() < until:
         time.sleep(0.001)
     assert not runner.healthy
+    for thread in loops:
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
     runner.join("x", model="m")
     request = Request(id=1, key=KEY, prompt_tokens=10)
     assert runner.route(request).instance == "x"  # requests are served all the same
@@ -167,10 +173,15 @@ def test_what_fails_in_the_with_statement_is_not_hidden_by_what_fails_in_a_threa
         raise OSError("broken")
 
     runner = runner_of(OneAtATime(), read_hub=fail)
-    with pytest.raises(KeyError, match="mine"), runner:
-        while runner.healthy:
-            time.sleep(0.001)
-        raise KeyError("mine")
+
+    def use():
+        with runner:
+            while runner.healthy:
+                time.sleep(0.001)
+            raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        use()
     with pytest.raises(OSError, match="broken"):
         runner.stop()
 

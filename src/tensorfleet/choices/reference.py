@@ -10,8 +10,8 @@ Mitzenmacher and Upfal 2005, "Probability and computing", chapter 14). Two suffi
 the step from a logarithm to a logarithm of a logarithm; three and more only divide it
 by ln d. `bins` counts it.
 
-Indices come from `int(random() * n)`, which takes a fifth of the time of `randrange(n)`
-and is the one method whose sequence Python promises to keep for a seed. `random()` is a
+Indices come from `int(random() * n)`, which takes a fraction of the time of
+`randrange(n)`, and whose sequence Python promises to keep for a seed. `random()` is a
 multiple of 2**-53, so an index is more or less likely than 1/n by less than 2**-53,
 relatively by less than n / 2**53; and since the product never rounds up to n for
 n <= 2**53, every index is in range.
@@ -67,10 +67,11 @@ def draw(n: int, d: int, random: Random) -> Sequence[int]:
     """
     if d == 2 <= n:
         return pair(n, random)
+    uniform = random.random
     swapped: dict[int, int] = {}
     drawn = []
     for place in range(min(d, n)):
-        taken = place + int(random.random() * (n - place))
+        taken = place + int(uniform() * (n - place))
         drawn.append(swapped.get(taken, taken))
         swapped[taken] = swapped.get(place, place)
     return drawn

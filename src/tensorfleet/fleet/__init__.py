@@ -7,6 +7,7 @@ what there is to run. Below it are the workloads (`workloads`, `traces`), the fl
 
 from tensorfleet.fleet.result import Comparison, Result
 from tensorfleet.fleet.running import simulate
-from tensorfleet.fleet.scenarios import SCENARIOS, Scenario
+from tensorfleet.fleet.scenario import Scenario
+from tensorfleet.fleet.scenarios import SCENARIOS
 
 __all__ = ["SCENARIOS", "Comparison", "Result", "Scenario", "simulate"]

@@ -14,7 +14,8 @@ from typing import NoReturn
 
 from tensorfleet.fleet.result import Comparison
 from tensorfleet.fleet.running import Overrides, build, collect, resolve
-from tensorfleet.fleet.scenarios import SCENARIOS, Scenario
+from tensorfleet.fleet.scenario import Scenario
+from tensorfleet.fleet.scenarios import SCENARIOS
 from tensorfleet.router.policies import POLICIES
 
 ALL = "all"

@@ -28,6 +28,8 @@ from tensorfleet.fleet.memory import Memory
 from tensorfleet.fleet.revisions import GONE, LOADING, QUEUED, READY, Adapter, Weights
 from tensorfleet.router.messages import AdapterKey
 
+Contents = tuple[Mapping[AdapterKey, int], Mapping[AdapterKey, int]]
+
 
 class Owner(Protocol):
     """The instance, as the store sees it."""
@@ -95,8 +97,11 @@ class AdapterStore:
         self.idle_bytes = 0
         self.slots_used = 0
         self.loads: deque[Weights] = deque()  # those that wait for a slot or for room
-        self._resident: Mapping[AdapterKey, int] | None = None
-        self._loading: Mapping[AdapterKey, int] = {}
+        # What reports say, and the adapters of which that may be out of date.
+        self._resident: dict[AdapterKey, int] = {}
+        self._loading: dict[AdapterKey, int] = {}
+        self._changed: dict[AdapterKey, Adapter] = {}
+        self._contents: Contents = ({}, {})
 
     # --- requests ----------------------------------------------------------------
 
@@ -107,7 +112,7 @@ class AdapterStore:
             adapter = self._want(key, now)
         adapter.waiting += 1
         if adapter.serving in self.idle:
-            self._not_idle(adapter.serving)
+            self.not_idle(adapter.serving)
         return adapter
 
     def enter_named(self, key: AdapterKey, generation: int, now: int) -> Weights:
@@ -125,21 +130,21 @@ class AdapterStore:
         else:
             weights.users += 1
             if weights in self.idle:
-                self._not_idle(weights)
+                self.not_idle(weights)
         return weights
 
-    def bind(self, adapter: Adapter, now: int) -> Weights:
+    def bind(self, weights: Weights, now: int) -> None:
         """A waiting request enters its first batch; the last one may let a swap go."""
-        weights = adapter.bind()
+        adapter = weights.adapter
+        adapter.bind()
         if adapter.incoming is not None and adapter.is_due(now):
             self._swap(adapter, now)
-        return weights
 
     def leave(self, weights: Weights, now: int) -> None:
         """A request that was bound has ended."""
         weights.users -= 1
         if weights.users == 0:
-            self._unused(weights, now)
+            self.unused(weights, now)
 
     def give_up(self, adapter: Adapter, now: int) -> None:
         """A request that was waiting has been taken away."""
@@ -148,17 +153,21 @@ class AdapterStore:
             if adapter.is_due(now):
                 self._swap(adapter, now)
             elif adapter.serving is not None:
-                self._unused(adapter.serving, now)
+                self.unused(adapter.serving, now)
+
+    def size_of(self, key: AdapterKey) -> int:
+        """The adapter's bytes."""
+        return self.config.costs.adapter_bytes(self.rank_of(key))
 
     # --- the router's wishes -----------------------------------------------------
 
     def prefetch(self, key: AdapterKey, now: int) -> None:
-        """Load the adapter, unless it is here or on its way."""
+        """Load the adapter, unless it is here, on its way, or larger than the pool."""
         adapter = self.adapters.get(key)
-        if adapter is None or adapter.serving is None:
-            self._want(key, now)
-        else:
+        if adapter is not None and adapter.serving is not None:
             adapter.draining = False
+        elif self.size_of(key) <= self.config.adapter_pool_bytes:
+            self._want(key, now)
 
     def push(self, key: AdapterKey, generation: int, deadline: int, now: int) -> None:
         """Load a newer revision beside the old, and then swap.
@@ -177,7 +186,7 @@ class AdapterStore:
         elif adapter.incoming.state == READY:
             self._swap_when_due(adapter, now)
         if superseded is not None:
-            self._unused(superseded, now)
+            self.unused(superseded, now)
 
     def unload(self, key: AdapterKey, now: int) -> None:
         """Let the adapter go as soon as nothing waits for it or uses it."""
@@ -185,7 +194,7 @@ class AdapterStore:
         if adapter is not None:
             adapter.draining = True
             for weights in list(adapter.held.values()):
-                self._unused(weights, now)
+                self.unused(weights, now)
 
     # --- loads -------------------------------------------------------------------
 
@@ -212,7 +221,7 @@ class AdapterStore:
         self.owner.settle(now)
         adapter = weights.adapter
         weights.state = READY
-        self._resident = None
+        self._changed[adapter.key] = adapter
         self.owner.ready(weights.line, now)
         weights.line = []
         if weights is adapter.serving:
@@ -220,7 +229,7 @@ class AdapterStore:
         if weights is adapter.incoming:
             self._swap_when_due(adapter, now)
         else:
-            self._unused(weights, now)
+            self.unused(weights, now)
         self.grant(now)
         self.owner.replan(now)
 
@@ -242,18 +251,25 @@ class AdapterStore:
 
     # --- reports -----------------------------------------------------------------
 
-    def contents(self) -> tuple[Mapping[AdapterKey, int], Mapping[AdapterKey, int]]:
+    def contents(self) -> Contents:
         """(resident, loading): generations by adapter. The same until they change."""
-        if self._resident is None:
-            resident, loading = {}, {}
-            for key, adapter in self.adapters.items():
-                for weights in (adapter.serving, adapter.incoming):
-                    if weights is not None and weights.state != READY:
-                        loading[key] = weights.generation
-                if adapter.serving is not None and adapter.serving.state == READY:
-                    resident[key] = adapter.serving.generation
-            self._resident, self._loading = resident, loading
-        return self._resident, self._loading
+        for adapter in self._changed.values():
+            self._list(adapter)
+        if self._changed:
+            self._changed = {}
+            self._contents = (dict(self._resident), dict(self._loading))
+        return self._contents
+
+    def _list(self, adapter: Adapter) -> None:
+        key = adapter.key
+        self._resident.pop(key, None)
+        self._loading.pop(key, None)
+        for weights in (adapter.serving, adapter.incoming):
+            if weights is not None and weights.state != READY:
+                self._loading[key] = weights.generation
+        serving = adapter.serving
+        if serving is not None and serving.state == READY:
+            self._resident[key] = serving.generation
 
     def available_slots(self) -> int:
         """Slots that a load could have now: empty ones, and those of idle adapters."""
@@ -284,18 +300,17 @@ class AdapterStore:
         generation = self.hub.newest.get(key, 0)
         held = adapter.held.get(generation)
         adapter.serving = held or self._hold(adapter, generation)
-        self._resident = None
+        self._changed[key] = adapter
         if held is None:
             self._load(adapter.serving, now)
         return adapter
 
     def _hold(self, adapter: Adapter, generation: int) -> Weights:
-        rank = self.rank_of(adapter.key)
-        size = self.config.costs.adapter_bytes(rank)
-        return adapter.hold(generation, rank, size)
+        key = adapter.key
+        return adapter.hold(generation, self.rank_of(key), self.size_of(key))
 
     def _load(self, weights: Weights, now: int) -> None:
-        self._resident = None
+        self._changed[weights.adapter.key] = weights.adapter
         if self.loads or not self._can_start(weights):
             self.loads.append(weights)
         else:
@@ -322,7 +337,6 @@ class AdapterStore:
         self.slots_used += 1
         memory.adapter_bytes += size
         weights.state = LOADING
-        self._resident = None
         if self.host.touch(weights.adapter.key, weights.generation):
             end = self.pcie.send(size, now)
             self.events.push(end, self.loaded, weights)
@@ -338,19 +352,19 @@ class AdapterStore:
 
     def _swap(self, adapter: Adapter, now: int) -> None:
         old = adapter.swap()
-        self._resident = None
+        self._changed[adapter.key] = adapter
         assert adapter.serving is not None
         self._line_is_ready(adapter, now)
-        self._unused(adapter.serving, now)
+        self.unused(adapter.serving, now)
         if old is not None:
-            self._unused(old, now)
+            self.unused(old, now)
 
     def _line_is_ready(self, adapter: Adapter, now: int) -> None:
         line, adapter.line = adapter.line, []
         if line:
             self.owner.ready(line, now)
 
-    def _unused(self, weights: Weights, now: int) -> None:
+    def unused(self, weights: Weights, now: int) -> None:
         """Let weights go, or call them idle, if nobody needs them any more."""
         adapter = weights.adapter
         if weights.state in (LOADING, GONE) or adapter.needs(weights):
@@ -364,14 +378,15 @@ class AdapterStore:
             self.idle[weights] = now
             self.idle_bytes += weights.size
 
-    def _not_idle(self, weights: Weights) -> None:
+    def not_idle(self, weights: Weights) -> None:
+        """A request has come for idle weights."""
         del self.idle[weights]
         self.idle_bytes -= weights.size
 
     def _free(self, weights: Weights) -> None:
         """Take the slot and the bytes away from weights that are ready."""
         if weights in self.idle:
-            self._not_idle(weights)
+            self.not_idle(weights)
         self.slots_used -= 1
         self.memory.adapter_bytes -= weights.size
         self._forget(weights)
@@ -379,6 +394,6 @@ class AdapterStore:
     def _forget(self, weights: Weights) -> None:
         adapter = weights.adapter
         adapter.drop(weights)
-        self._resident = None
+        self._changed[adapter.key] = adapter
         if not adapter.held:
             del self.adapters[adapter.key]

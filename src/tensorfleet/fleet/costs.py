@@ -21,9 +21,9 @@ Does not handle: the scoring of the vocabulary for prefilled tokens but the last
 counted for every token), tensor parallelism, or kernels that overlap.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from itertools import count
 
 from tensorfleet.attention.costs import (
     LLAMA_8B,
@@ -193,20 +193,25 @@ class StepCosts:
         what a sequence more adds to a step that reads the weights anyway.
         """
         chunk = self.step_ns(chunks=[(TYPICAL_CHUNK, 0)])
-        alone = self.step_ns()
+        decode = self.kv_token_ns * context + self.sequence_ns
         return WorkCosts(
             prefill_ns_per_token=chunk // TYPICAL_CHUNK,
-            decode_ns_per_token=self.kv_token_ns * context + self.sequence_ns,
-            doubling_batch=self._doubling_batch(alone, context),
+            decode_ns_per_token=decode,
+            doubling_batch=self._doubling_batch(decode),
             load_ns=self.adapter_bytes(TYPICAL_RANK) * 10**9 // pcie_bytes_per_s,
         )
 
-    def _doubling_batch(self, alone: int, context: int) -> int:
-        if not (self.kv_token_ns or self.sequence_ns or self.token_ps):
+    def _doubling_batch(self, decode: int) -> int:
+        """The smallest batch that takes twice the time of none."""
+        if not (decode or self.token_ps):
             raise ValueError("a step takes as long for any batch: nothing doubles it")
-        return next(
-            n for n in count(1) if self.step_ns(decoding=[context] * n) >= 2 * alone
-        )
+        none = self.overhead_ns + self.weights_ns
+
+        def step(n: int) -> int:
+            linear = max(self.weights_ns, n * self.token_ps // 1000)
+            return self.overhead_ns + linear + n * decode
+
+        return bisect_left(range(2000 * none + 2), 2 * none, key=step)
 
 
 def lora_values(shape: ModelShape, targets: Iterable[str]) -> int:

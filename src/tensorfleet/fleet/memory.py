@@ -46,6 +46,11 @@ class Memory:
         tokens = self.running_tokens + self.prefixes.tokens
         return self.capacity - self.adapter_bytes - tokens * self.token_bytes
 
+    def free_tokens(self) -> int:
+        """Tokens of KV for which there is free room."""
+        room = self.capacity - self.adapter_bytes
+        return room // self.token_bytes - self.running_tokens - self.prefixes.tokens
+
     def fits(self, size: int) -> bool:
         """Whether `size` bytes are free, or would be with everything idle evicted."""
         idle = self.store.idle_bytes + self.prefixes.tokens * self.token_bytes

@@ -26,6 +26,7 @@ from tensorfleet.router.messages import AdapterKey
 
 SECOND = 1_000_000_000
 MILLISECOND = 1_000_000
+NOTICED_NS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class Metrics:
     - `goodput_per_s`: requests within the SLO per second, over the time in which
       requests arrived; `goodput_share`: of all requests;
     - `hit_rate`: the share of the requests that reached an instance which did not wait
-      for their adapter there;
+      for their adapter there, or less than a microsecond;
     - `cold_loads`: the loads that requests waited for; those that waited for the same
       one count it once;
     - `coldest_ttft_p99`: p99 TTFT over the tenth (rounded up) of the adapters that were
@@ -126,9 +127,9 @@ def measure(flights: Sequence[Flight], slo: SLO, busy_ns: Mapping[str, int]) -> 
     loads = {
         (flight.request.key, flight.instance, flight.submitted + flight.adapter_wait)
         for flight in placed
-        if flight.adapter_wait
+        if flight.adapter_wait >= NOTICED_NS
     }
-    hits = sum(not flight.adapter_wait for flight in placed)
+    hits = sum(flight.adapter_wait < NOTICED_NS for flight in placed)
     decisions = [flight.decision for flight in flights if flight.decision]
     return Metrics(
         requests=len(flights),

@@ -73,6 +73,7 @@ class ReferenceInstance:
         self.rank_of = rank_of
         self.station = station
         self.costs = config.costs
+        self.work_costs = config.costs.work_costs(config.pcie_bytes_per_s)
         self.uplink = Link(config.network_bytes_per_s)
         self.incarnation = 0
         self.is_up = True
@@ -208,8 +209,10 @@ class ReferenceInstance:
         self.running.append(passenger)
         if flight.weights is None:
             assert flight.adapter is not None
-            flight.weights = self.store.bind(flight.adapter, now)
-            flight.generation = flight.weights.generation
+            weights = flight.weights = flight.adapter.serving
+            assert weights is not None
+            flight.generation = weights.generation
+            self.store.bind(weights, now)
         request = flight.request
         if request.session is not None and passenger.must_prefill:
             key = (request.session, request.key, flight.generation)
@@ -297,7 +300,7 @@ class ReferenceInstance:
         self.replan(now)
 
     def report(self, router: str, now: int) -> Report:
-        costs = self.config.costs.work_costs(self.config.pcie_bytes_per_s)
+        costs = self.work_costs
         expected = sum(self.outputs) // len(self.outputs)
         work = {}
         for index, name in enumerate(self.routers):

@@ -92,14 +92,11 @@ class Adapter:
         weights = self.held[generation] = Weights(self, generation, rank, size)
         return weights
 
-    def bind(self) -> Weights:
-        """A waiting request enters its first batch: it gets what serves now."""
-        weights = self.serving
-        assert weights is not None
-        assert weights.state == READY
+    def bind(self) -> None:
+        """A waiting request enters its first batch: it is bound to what serves now."""
+        assert self.serving is not None
         self.waiting -= 1
-        weights.users += 1
-        return weights
+        self.serving.users += 1
 
     def accepts(self, generation: int) -> bool:
         """Whether a push of `generation` is news: late and doubled ones are not."""

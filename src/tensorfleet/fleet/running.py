@@ -4,14 +4,18 @@ The seed decides on the arrivals and on the routers' draws. Arrivals do not depe
 the policy, so that runs with one seed compare policies on the same requests.
 """
 
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 from typing import TypedDict, Unpack
 
+from tensorfleet.fleet.flights import Flight
 from tensorfleet.fleet.metrics import measure
 from tensorfleet.fleet.result import Result
-from tensorfleet.fleet.scenarios import Scenario, scenario_by_name
+from tensorfleet.fleet.scenario import Scenario
+from tensorfleet.fleet.scenarios import scenario_by_name
 from tensorfleet.fleet.simulation import Simulation
 from tensorfleet.fleet.traces import Trace, load
 from tensorfleet.router import Router, RouterConfig
@@ -107,9 +111,7 @@ def collect(
     scenario: Scenario, policy: str, seed: int, simulation: Simulation
 ) -> Result:
     """The result of a simulation that has run to its end."""
-    begin = round(scenario.unmeasured * scenario.workload.duration_ns)
     flights = simulation.flights
-    measured = [flight for flight in flights if flight.arrival >= begin]
     busy = {name: simulation.busy_ns(name) for name in simulation.instances}
     return Result(
         scenario=scenario.name,
@@ -118,7 +120,17 @@ def collect(
         instances=scenario.instances,
         rate=scenario.workload.rate,
         slo=scenario.slo,
-        metrics=measure(measured, scenario.slo, busy),
+        metrics=measure(measured(scenario, flights), scenario.slo, busy),
         flights=flights,
         busy_ns=busy,
     )
+
+
+def measured(scenario: Scenario, flights: Sequence[Flight]) -> Sequence[Flight]:
+    """The flights that came after the caches had their time to fill.
+
+    All, if none did, as may be in a run of a few requests.
+    """
+    begin = round(scenario.unmeasured * scenario.workload.duration_ns)
+    first = bisect_left(flights, begin, key=attrgetter("arrival"))
+    return flights[first:] or flights

@@ -16,6 +16,7 @@ moves from a prefill to a decode instance, which arrives even if its sender cras
 and clients that give up.
 """
 
+import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from heapq import heappop
@@ -139,7 +140,14 @@ class Simulation:
         and is not resumed, and ValueError for arrivals out of order.
         """
         self._progress = progress
-        self._advance(None)
+        # Records only grow, and no cycles are let go: collecting would find nothing.
+        was_enabled = gc.isenabled()
+        gc.disable()
+        try:
+            self._advance(None)
+        finally:
+            if was_enabled:
+                gc.enable()
         flying = [flight for flight in self.flights if flight.status == "flying"]
         assert not flying, f"{len(flying)} requests have not ended: {flying[0]}"
         return self.flights
@@ -169,8 +177,9 @@ class Simulation:
                 return
             event = heappop(heap)
             time = self.now = event[0]
-            if event[1] >= LAST:
-                boundaries[event[1] - LAST](time)
+            order = event[1]
+            if order >= LAST:
+                boundaries[order - LAST](time)
             else:
                 event[2](time, *event[3:])
 
@@ -192,12 +201,12 @@ class Simulation:
         self.flights.append(flight)
         self.num_flying += 1
         decision = self.routers[router].route(request, now)
-        flight.steps = decision.steps
+        flight.steps = decision[2]
         self._send(flight, decision, now)
 
     def _send(self, flight: Flight, decision: Decision, now: int) -> None:
         flight.decision = decision
-        name = decision.instance
+        name = decision[0]
         if name is None:
             self._end(flight, now, "shed", decision.rule)
             return
@@ -219,6 +228,7 @@ class Simulation:
         """An instance has written the last token."""
         flight.status = "served"
         flight.end = now
+        flight.weights = flight.adapter = None
         self.num_flying -= 1
         if self.message_faults is None:
             self.routers[flight.router].finish(
@@ -229,7 +239,8 @@ class Simulation:
                 self.routers[flight.router].finish(
                     flight.request, now, output_tokens=flight.output_tokens
                 )
-        self._show_progress()
+        if self._progress is not None:
+            self._show_progress()
 
     def handed_on(self, flight: Flight, now: int) -> None:
         """A prefill instance has written the first token: on to a decode instance."""
@@ -243,6 +254,7 @@ class Simulation:
         sender = self.instances[flight.instance]
         flight.instance = decision.instance
         flight.transferred = True
+        flight.written = 1
         size = flight.request.prompt_tokens * sender.config.costs.kv_bytes_per_token
         self.queue.push(sender.uplink.send(size, now), self._deliver, flight)
 
@@ -273,6 +285,7 @@ class Simulation:
         flight.status = status
         flight.reason = reason
         flight.end = now
+        flight.weights = flight.adapter = None
         self.num_flying -= 1
         self._show_progress()
 
@@ -315,7 +328,8 @@ class Simulation:
 
     def _step(self, now: int) -> None:
         """Every router's control loops; those that do not lead do nothing."""
-        if self._arrival is None and len(self.queue) < self._num_periodic:
+        stuck = self._arrival is None and len(self.queue) < self._num_periodic
+        if stuck and self.num_flying:
             raise RuntimeError(
                 f"{self.num_flying} requests can never end: is an instance stalled?"
             )

@@ -42,7 +42,7 @@ SECOND = 1_000_000_000
 
 
 class Row(NamedTuple):
-    """One request of a trace; `time` in ns since the first, `session` by number."""
+    """One request of a trace; `time` is ns since the first, `session` a number."""
 
     time: int
     prompt_tokens: int
@@ -79,10 +79,10 @@ def load(path: str | Path) -> Trace:
                 f"{(previous - line.time) / SECOND:g} s: requests must be in order"
             )
         previous = line.time
-        first = line.time if first is None else first
         if line.output_tokens == 0:
             skipped += 1
             continue
+        first = line.time if first is None else first
         session, prefix = sessions.place(line)
         rows.append(
             Row(

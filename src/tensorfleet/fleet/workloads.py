@@ -6,8 +6,7 @@ each an iterator over the last:
     gaps → times → (the hour of the day) → (a crowd) → adapters → lengths or sessions
 
 *Gaps* between requests are exponential (a Poisson process) or Gamma with a coefficient
-of variation: CV 4 comes in bursts (Gamma arrivals as in S-LoRA, arXiv 2311.03285,
-section 7).
+of variation: CV 4 comes in bursts. `bursts` does so for each adapter by itself.
 
 *The hour of the day.* A rate that varies is a change of the clock: a process of
 constant rate in a time in which day hours count more (Çinlar, "Introduction to
@@ -32,6 +31,7 @@ from itertools import islice, repeat
 from math import cos, pi
 from random import Random
 
+from tensorfleet.fleet.bursts import bursts
 from tensorfleet.fleet.distributions import (
     BITS,
     Table,
@@ -122,7 +122,8 @@ class Workload:
 
     `rate` is requests per second on average, the crowd's not included; with sessions
     it counts turns. `requests` is how many arrive in all. `zipf` is the exponent of
-    the adapters' popularity, `cv` that of the gaps.
+    the adapters' popularity, `cv` the coefficient of variation of the gaps between all
+    requests, and `adapter_cv` that between the requests for one adapter (see `bursts`).
     """
 
     rate: float
@@ -131,6 +132,7 @@ class Workload:
     model: str = "llama-3.1-8b"
     zipf: float = 1.0
     cv: float = 1.0
+    adapter_cv: float = 1.0
     prompt: Lengths = CONVERSATION_PROMPT
     output: Lengths = CONVERSATION_OUTPUT
     follow_up: Lengths = Lengths(96, 1.0, 4, 1024)
@@ -150,8 +152,16 @@ class Workload:
             )
         if not 0 <= self.zipf <= 10:
             raise ValueError(f"zipf is {self.zipf}: it must be from 0 to 10")
-        if not 0.05 <= self.cv <= 20:
-            raise ValueError(f"cv is {self.cv}: it must be from 0.05 to 20")
+        for name in ("cv", "adapter_cv"):
+            if not 0.05 <= getattr(self, name) <= 20:
+                raise ValueError(
+                    f"{name} is {getattr(self, name)}: it must be from 0.05 to 20"
+                )
+        if self.adapter_cv != 1 and (self.cv != 1 or self.day or self.churn):
+            raise ValueError(
+                f"adapter_cv is {self.adapter_cv}: it must be 1 with a cv, a day or "
+                "churn, since each adapter keeps its own time"
+            )
         if self.crowd and not -self.adapters <= self.crowd.place < self.adapters:
             raise ValueError(
                 f"the crowd's place is {self.crowd.place}: there are {self.adapters} "
@@ -184,12 +194,16 @@ class Workload:
     def _times_and_keys(self, seed: int) -> Iterator[tuple[int, AdapterKey]]:
         """When a request or a conversation begins, and on which adapter; endless."""
         rate = self.rate / self.sessions.turns if self.sessions else self.rate
-        times = _sums(_gaps(rate, self.cv), _stream(seed, "gaps"))
-        if self.day:
-            times = change_clock(times, self.day, self.duration_ns)
         keys = adapter_keys(self.adapters, self.model)
-        popularity = _stream(seed, "adapters")
-        pairs = ask(times, keys, self.zipf, popularity, self.churn, self.duration_ns)
+        gaps, popularity = _stream(seed, "gaps"), _stream(seed, "adapters")
+        if self.adapter_cv == 1:
+            times = _sums(_gaps(rate, self.cv), gaps)
+            if self.day:
+                times = change_clock(times, self.day, self.duration_ns)
+            duration = self.duration_ns
+            pairs = ask(times, keys, self.zipf, popularity, self.churn, duration)
+        else:
+            pairs = bursts(rate, keys, self.zipf, self.adapter_cv, gaps)
         if self.crowd:
             crowd = _crowd(rate, self.duration_ns, self.crowd, _stream(seed, "crowd"))
             wanted = keys[self.crowd.place]

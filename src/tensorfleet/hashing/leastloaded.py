@@ -32,12 +32,11 @@ class LeastLoaded:
             return
         self._bounds[node] = load
         heappush(self._heap, (load, node))
-        if len(self._heap) > 2 * len(self._bounds) + 8:
-            self._heap = [(load, node) for node, load in self._bounds.items()]
-            heapify(self._heap)
+        self._stay_small()
 
     def remove(self, node: str) -> None:
         del self._bounds[node]
+        self._stay_small()
 
     def least(self) -> str:
         """The node with the least load, of several the first by name."""
@@ -51,3 +50,8 @@ class LeastLoaded:
                 return node
             self._bounds[node] = load
             heapreplace(self._heap, (load, node))
+
+    def _stay_small(self) -> None:
+        if len(self._heap) > 2 * len(self._bounds) + 8:
+            self._heap = [(bound, node) for node, bound in self._bounds.items()]
+            heapify(self._heap)

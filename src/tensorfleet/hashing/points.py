@@ -40,11 +40,8 @@ class Points:
     def insert(self, position: int, node: str) -> None:
         bucket = position >> self._width
         positions, nodes = self._positions[bucket], self._nodes[bucket]
-        index = bisect_left(positions, position)
-        while index < len(nodes) and (positions[index], nodes[index]) < (
-            position,
-            node,
-        ):
+        index, point = bisect_left(positions, position), (position, node)
+        while index < len(nodes) and (positions[index], nodes[index]) < point:
             index += 1
         positions.insert(index, position)
         nodes.insert(index, node)

@@ -74,6 +74,28 @@ class BoundedHash(Policy):
         return walk.nodes[0], "bounded ring", (), walk.steps, walk.overflow
 
 
+class BoundedWork(Policy):
+    """The first on the ring with room, where load is work and the bound has a floor.
+
+    The step between the ring as load balancers apply it and our policy.
+    """
+
+    is_bounded = True
+
+    @staticmethod
+    def floor(config: RouterConfig) -> int:
+        return config.floor_ns
+
+    @staticmethod
+    def smoothing_ns(config: RouterConfig) -> int:
+        return config.smoothing_ns
+
+    def choose(self, request: Request, work: int, now: int) -> Choice:
+        walk = self.pool.ring.walk(ring_key(request.key), 1, now, work)
+        self.pool.ring.admit(walk.nodes[0], work, now, walk.overflow)
+        return walk.nodes[0], "bounded ring", (), walk.steps, walk.overflow
+
+
 class ResidencyFirst(Policy):
     """Two choices among those that hold the adapter, or among all if none does.
 
@@ -140,7 +162,7 @@ class PredictedTtft(Policy):
         costs, pool = self.config.costs, self.pool
         session = pool.sessions.get(request.session) if request.session else None
         saved = request.prefix_tokens * costs.prefill_ns_per_token
-        load_ns = costs.load_ns
+        load_ns = self.config.cold_ns
 
         def predicted(name: str) -> int:
             cold = 0 if pool.instances[name].holds(request.key) else load_ns

@@ -48,9 +48,13 @@ class RouterConfig:
 
     policy: str = "tensorfleet"
     costs: WorkCosts = WorkCosts()
-    epsilon: float = 0.25
+    epsilon: float = 0.5
     virtual_nodes: int = 64
     smoothing_ns: int = 2 * SECOND
+    floor_ns: int = 100 * MILLISECOND
+    cold_ns: int = 400 * MILLISECOND
+    crowded_ns: int = SECOND
+    sticky_ns: int = 50 * MILLISECOND
     replicas: int = 1
     max_replicas: int = 16
     replica_share: float = 0.25

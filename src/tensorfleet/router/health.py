@@ -28,22 +28,26 @@ class Health:
 
     def failed(self, instance: Instance, peers: Iterable[Instance], now: int) -> None:
         """Count a failure, and eject if there were too many in a row."""
-        if instance.ejected_until > now:  # what was sent before comes back now
+        if is_ejected(instance, now):  # what was sent before comes back now
             return
         instance.errors += 1
         if instance.errors < self.config.eject_after_errors:
             return
         others = [peer for peer in peers if peer is not instance]
-        ejected = sum(peer.ejected_until > now for peer in others)
+        ejected = sum(is_ejected(peer, now) for peer in others)
         if 2 * (ejected + 1) > len(others) + 1:
             return
         doublings = min(instance.ejections, MAX_DOUBLINGS)
+        instance.ejected_at = now
         instance.ejected_until = now + (self.config.ejection_ns << doublings)
         instance.ejections += 1
         instance.errors = self.config.eject_after_errors - 1  # probation afterwards
 
     def is_available(self, instance: Instance, now: int) -> bool:
-        return (
-            now >= instance.ejected_until
-            and now - instance.heard_at <= self.config.suspect_after_ns
-        )
+        silence = now - instance.heard_at
+        return not is_ejected(instance, now) and silence <= self.config.suspect_after_ns
+
+
+def is_ejected(instance: Instance, now: int) -> bool:
+    """Had the ejection begun in the future, the clock would have been set back."""
+    return instance.ejected_at <= now < instance.ejected_until

@@ -30,6 +30,7 @@ class Instance:
 
     __slots__ = (
         "base",
+        "ejected_at",
         "ejected_until",
         "ejections",
         "errors",
@@ -59,7 +60,7 @@ class Instance:
         self.heard_at = now
         self.num_requests = 0
         self.errors = self.ejections = 0
-        self.ejected_until = 0
+        self.ejected_at = self.ejected_until = 0
         self.resident: Mapping[AdapterKey, int] = NOTHING
         self.pending: dict[AdapterKey, int] = {}  # asked for since the last report
         self.report: Report | None = None
@@ -89,10 +90,13 @@ class Instance:
         self.resident = report.resident
         if self.pending:
             self.pending = {
-                key: asked for key, asked in self.pending.items() if asked > report.time
+                key: asked
+                for key, asked in self.pending.items()
+                if report.time < asked <= now
             }
         for sent in list(self.recent.values()):
-            if sent[4] <= report.time:
+            # Had it been sent in the future, the clock would have been set back.
+            if sent[4] <= report.time or sent[4] > now:
                 del self.recent[sent[0]]
                 self.included += sent[3]
                 self.recent_work -= sent[3]
@@ -115,6 +119,10 @@ class Instance:
             or key in self.pending
             or (report is not None and key in report.loading)
         )
+
+    def is_prepared(self, key: AdapterKey) -> bool:
+        """Whether a request would not have to wait for another adapter to leave."""
+        return self.holds(key) or self.free_slots() > 0
 
     def free_slots(self) -> int:
         """Slots believed to be free: reported, less what was asked for since."""

@@ -75,6 +75,7 @@ class Membership:
     def follow_health(self, instance: Instance, now: int) -> None:
         """Take an instance out of its pool, or back in, as its health says."""
         pool = self.pool_of(instance)
+        instance.heard_at = min(instance.heard_at, now)  # the clock may be set back
         available = self.health.is_available(instance, now)
         if available and instance.name not in pool.instances:
             pool.add(instance)

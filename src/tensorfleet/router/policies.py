@@ -3,6 +3,7 @@
 from tensorfleet.router.baselines import (
     AllResident,
     BoundedHash,
+    BoundedWork,
     ConsistentHash,
     LeastOutstanding,
     LoraAffinity,
@@ -26,6 +27,7 @@ POLICIES: dict[str, type[Policy]] = {
     "two_choices": TwoChoices,
     "consistent_hash": ConsistentHash,
     "bounded_hash": BoundedHash,
+    "bounded_work": BoundedWork,
     "residency_first": ResidencyFirst,
     "lora_affinity": LoraAffinity,
     "sticky_tokens": StickyTokens,

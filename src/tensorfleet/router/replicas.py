@@ -13,7 +13,7 @@ ring names, and `serving` remembers these. A row is made for an adapter that has
 to have, replicas besides.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 
 from tensorfleet.router.messages import AdapterKey
@@ -84,7 +84,7 @@ class ReplicaTable:
     def serving(self, key: AdapterKey, now: int) -> tuple[str, ...]:
         """The instances that take the adapter's requests, at least one."""
         if self._version != self.pool.version:
-            self._follow_pool(now)
+            self.follow_pool(now)
         return self._known.get(key) or self._find(key, now)
 
     def home(self, key: AdapterKey) -> tuple[str, ...]:
@@ -93,9 +93,9 @@ class ReplicaTable:
 
     def row(self, key: AdapterKey, now: int) -> Row:
         """The adapter's row; made, with its homes ready, if there is none."""
+        names = self.serving(key, now)  # may make the row, for a new home
         row = self.rows.get(key)
         if row is None:
-            names = self.serving(key, now)
             row = self.rows[key] = Row(key)
             row.states = dict.fromkeys(names, State.READY)
             row.since = dict.fromkeys(names, now)
@@ -128,8 +128,20 @@ class ReplicaTable:
         del self.rows[key]
         self._known.pop(key, None)
 
+    def mark(
+        self, key: AdapterKey, state_of: Callable[[AdapterKey, str], str], now: int
+    ) -> None:
+        """Make the replicas that serve ready or stale, as `state_of` says."""
+        self.follow_pool(now)
+        row = self.rows.get(key)
+        if row is not None:
+            for name in row.serving():
+                self.move(row, name, State(state_of(key, name)), now)
+
     def adopt(self, replicas: Mapping[AdapterKey, tuple[str, ...]], now: int) -> None:
         """Take over the rows of the router that leads."""
+        if not self.pool.names:
+            return
         for key in [key for key in self.rows if key not in replicas]:
             self.forget(key)
         for key, names in replicas.items():
@@ -151,7 +163,10 @@ class ReplicaTable:
         self._known[key] = names
         return names
 
-    def _follow_pool(self, now: int) -> None:
+    def follow_pool(self, now: int) -> None:
+        """Bring all rows in step with the pool, as `serving` and `row` do as well."""
+        if self._version == self.pool.version:
+            return
         self._version = self.pool.version
         if self._known:
             self._former, self._known = self._known, {}
@@ -183,9 +198,11 @@ class ReplicaTable:
         """Give a row its homes: ready, or prefetching while others hold the adapter."""
         warm = self._holders(before, row.key)
         for name in self.home(row.key) if self.pool.names else ():
-            if row.states.get(name) in (*SERVING, State.PREFETCHING):
+            state = row.states.get(name)
+            if state in (*SERVING, State.PREFETCHING):
                 continue
-            prefetch = bool(warm) and name not in self._holders((name,), row.key)
+            absent = state is None and not self._holders((name,), row.key)
+            prefetch = bool(warm) and absent
             row.states[name] = State.PREFETCHING if prefetch else State.READY
             row.since[name] = now
             if prefetch:

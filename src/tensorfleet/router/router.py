@@ -18,7 +18,7 @@ from functools import partial
 from random import Random
 
 from tensorfleet.router.config import RouterConfig
-from tensorfleet.router.instances import Sent
+from tensorfleet.router.instances import Instance, Sent
 from tensorfleet.router.leader import LeaseStore
 from tensorfleet.router.membership import Membership
 from tensorfleet.router.messages import (
@@ -94,7 +94,14 @@ class Router:
         A report of an instance that has left is ignored.
         """
         belief = self.members.instances.get(report.instance)
-        if belief and belief.observe(report, self.name, now):
+        if belief is None:
+            return
+        lost = self._lost(belief)
+        if belief.observe(report, self.name, now):
+            if not belief.reported:
+                for sent in lost:
+                    del self.sent[sent[0]]
+                    belief.returned(sent)
             self.members.follow_health(belief, now)
             self.members.update_load(belief)
 
@@ -173,12 +180,12 @@ class Router:
         """One round of the loops; returns what the instances are to be asked for."""
         for instance in self.members.instances.values():
             self.members.follow_health(instance, now)
-        if self.lease is not None and not self.lease.claim(self.name, now):
-            return []
+        leads = self.lease is None or self.lease.claim(self.name, now)
         actions: list[Action] = []
-        for policy in self.members.policies():
-            actions += policy.step(now, self.revisions.generation)
-        return actions + self.revisions.step(now, self.members.instances)
+        if leads:
+            for policy in self.members.policies():
+                actions += policy.step(now, self.revisions.generation)
+        return actions + self._step_revisions(now, leads)
 
     def replicas(self) -> Mapping[AdapterKey, tuple[str, ...]]:
         """Who serves each adapter that has a row in the replica table."""
@@ -198,6 +205,29 @@ class Router:
                 policy.adopt(own, now)
 
     # --- inside ------------------------------------------------------------------
+
+    def _lost(self, belief: Instance) -> list[Sent]:
+        """What has ended, if the next report too says that nothing is left.
+
+        The last one said so of what it included. Then the notices of the end got lost.
+        """
+        if belief.reported or belief.num_requests == len(belief.recent):
+            return []
+        return [
+            sent
+            for sent in self.sent.values()
+            if sent[1] is belief and sent[0] not in belief.recent
+        ]
+
+    def _step_revisions(self, now: int, leads: bool) -> list[Action]:
+        """The revision loop; the replica tables show what it has seen."""
+        before = list(self.revisions.active)
+        actions = self.revisions.step(now, self.members.instances, leads)
+        for key in dict.fromkeys([*before, *self.revisions.active]):
+            for policy in self.members.policies():
+                if isinstance(policy, ReplicatingPolicy):
+                    policy.table.mark(key, self.revisions.state_of, now)
+        return actions
 
     def _send(
         self,

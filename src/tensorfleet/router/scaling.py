@@ -47,9 +47,10 @@ class ScalingLoop:
         """What the instances are asked to do; `generation` is an adapter's newest."""
         if not self.pool.names:
             return []
+        self.table.follow_pool(now)
         self._settle_prefetches(now)
         actions = self._prefetch_at_new_homes(generation)
-        if self.last is None:
+        if self.last is None or self.last > now:  # the clock was set back
             self.last = now
         elapsed = now - self.last
         if elapsed < self.config.scaling_period_ns:
@@ -117,7 +118,7 @@ class ScalingLoop:
                 continue
             if key in instance.resident:
                 self.table.move(row, name, State.READY, now)
-            elif now - row.since[name] > patience:
+            elif not 0 <= now - row.since[name] <= patience:
                 # A home must serve in the end; it loads the adapter when asked.
                 home = name in self.table.home(key)
                 self.table.move(row, name, State.READY if home else None, now)
@@ -146,7 +147,7 @@ class ScalingLoop:
         if row.demand * MILLION >= self.share * (held - 1) * SHRINK_MARGIN:
             row.cool_since = None
             return False
-        if row.cool_since is None:
+        if row.cool_since is None or row.cool_since > now:
             row.cool_since = now
         return now - row.cool_since >= self.config.cooldown_ns
 

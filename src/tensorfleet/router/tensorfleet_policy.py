@@ -38,10 +38,7 @@ class TensorFleet(ReplicatingPolicy):
 
     @staticmethod
     def floor(config: RouterConfig) -> int:
-        """A doubling batch of requests, as work: each with the decode of its output."""
-        costs = config.costs
-        decode = costs.decode_ns_per_token * config.expected_output
-        return max(costs.doubling_batch * decode, 1)
+        return max(config.floor_ns, 1)
 
     @staticmethod
     def smoothing_ns(config: RouterConfig) -> int:
@@ -51,64 +48,68 @@ class TensorFleet(ReplicatingPolicy):
         key = request.key
         table = self.table
         table.work[key] = table.work.get(key, 0) + work
-        offer, serving = self.pool.ring.offer, table.serving(key, now)
+        serving = table.serving(key, now)
         num_serving = len(serving)
-        if num_serving == 1:
-            if offer(serving[0], work, now):
-                return serving[0], "home", (), 0, False
-            return self._spill(key, serving, work, now)
         if request.session is not None:
-            name = self._sticky(request.session, serving)
-            if offer(name, work, now):
-                return name, "session", (), 0, False
-        # choices.pair, written out: this is the hottest place of all.
-        first = int(self.draw() * num_serving)
-        second = int(self.draw() * (num_serving - 1))
-        considered = serving[first], serving[second + (second >= first)]
-        name, other = considered
-        if self._ahead(other, key) < self._ahead(name, key):
-            name = other
-        if offer(name, work, now):
-            return name, "two choices", considered, 0, False
-        # The better of two is full: look at all replicas before leaving the set.
-        for steps, name in enumerate(serving):
-            if offer(name, work, now):
-                return name, "replica with room", serving, steps, False
-        return self._spill(key, serving, work, now)
+            return self._weigh(request, serving, work, now)
+        if num_serving == 1:
+            name, rule = serving[0], "home"
+            considered: tuple[str, ...] = ()
+        else:
+            # choices.pair, written out: this is the hottest place of all.
+            first = int(self.draw() * num_serving)
+            second = int(self.draw() * (num_serving - 1))
+            name, other = serving[first], serving[second + (second >= first)]
+            considered, rule = (name, other), "two choices"
+            if self._cost(other, key) < self._cost(name, key):
+                name = other
+        instance = self.instances[name]
+        if (key in instance.resident or instance.is_prepared(key)) and (
+            self.pool.ring.offer(name, work, now)
+        ):
+            return name, rule, considered, 0, False
+        return self._weigh(request, serving, work, now)
 
-    def _ahead(self, name: str, key: AdapterKey) -> int:
-        """The work before a request here, with the adapter's load if it is missing."""
+    def _cost(self, name: str, key: AdapterKey) -> int:
+        """The work before a request here, with what a missing adapter adds."""
         instance = self.instances[name]
         if key in instance.resident or instance.holds(key):
             return self.loads[name]
-        return self.loads[name] + self.config.costs.load_ns
+        cost = self.loads[name] + self.config.cold_ns
+        return cost if instance.free_slots() > 0 else cost + self.config.crowded_ns
 
-    def _spill(
-        self, key: AdapterKey, serving: tuple[str, ...], work: int, now: int
+    def _weigh(
+        self, request: Request, serving: tuple[str, ...], work: int, now: int
     ) -> Choice:
-        """All replicas are full: go on along the ring, preferring who is prepared."""
-        ring = self.pool.ring
+        """Look at all replicas, the next on the ring, and the least loaded of all."""
+        key, ring = request.key, self.pool.ring
         nearby = ring.successors(ring_key(key), len(serving) + self.config.window)
-        others = [name for name in nearby if name not in serving]
-        others.sort(key=lambda name: self._unprepared(name, key))
-        for name in others:
-            if ring.offer(name, work, now):
-                self._grow_at_once(key, name, now)
-                rule = RULES[self._unprepared(name, key)]
-                steps = max(nearby.index(name), 1)
-                return name, rule, serving, steps, False
-        name = ring.least_loaded()
+        candidates = dict.fromkeys((*serving, *nearby, ring.least_loaded()))
+        limit = ring.limit(now, work)
+        costs = {
+            name: self._cost(name, key)
+            for name in candidates
+            if ring.has_room(name, limit)
+        }
+        full = len(candidates) - len(costs)
+        place = None
+        if request.session is not None:
+            place = self._place(request, serving)
+            saved = request.prefix_tokens * self.config.costs.prefill_ns_per_token
+            costs[place] = self._cost(place, key) - max(saved, self.config.sticky_ns)
+        if not costs:
+            name = ring.least_loaded()
+            ring.admit(name, work, now, overflow=True)
+            return name, "least loaded", tuple(candidates), full, True
+        name = min(costs, key=costs.__getitem__)
         overflow = not ring.offer(name, work, now)
         if overflow:
             ring.admit(name, work, now, overflow=True)
-        return name, "least loaded", tuple(nearby), len(nearby), overflow
-
-    def _unprepared(self, name: str, key: AdapterKey) -> int:
-        """0 where the adapter is, 1 where a slot is free for it, 2 elsewhere."""
-        instance = self.pool.instances[name]
-        if instance.holds(key):
-            return 0
-        return 1 if instance.free_slots() > 0 else 2
+        if name == place:
+            return name, "session", tuple(costs), 0, overflow
+        if name not in serving:
+            self._grow_at_once(key, name, now)
+        return name, "least cost", tuple(costs), full, overflow
 
     def _grow_at_once(self, key: AdapterKey, name: str, now: int) -> None:
         """The second spill within a second makes a replica: it loads it anyway."""
@@ -120,6 +121,12 @@ class TensorFleet(ReplicatingPolicy):
         ):
             self.table.move(row, name, State.READY, now)
         row.spilled_at = now
+
+    def _place(self, request: Request, serving: tuple[str, ...]) -> str:
+        """Where the session's KV is, or where other routers would look for it."""
+        session = request.session or ""
+        place = self.pool.sessions.get(session)
+        return place if place in self.instances else self._sticky(session, serving)
 
     def _sticky(self, session: str, serving: tuple[str, ...]) -> str:
         """Rendezvous hashing: the replica with the highest hash of session and name.

@@ -1,0 +1,292 @@
+"""A full routing decision costs no more than a plain ring's lookup of a key's owner.
+
+    python benchmarks/router.py [--json] [--record] [--quick]
+
+The peer is uhashring's HashRing.get_node, which looks at no load, no replica and no
+adapter. Ours is `choose` of the default policy with three replicas: ring, bound, two
+choices, and the load admitted. Goals: a key seen before at most 1.0 times the peer, a
+key never seen at most 1.5, 10,000 nodes at most 2.5 times 8. `route` and `finish`, the
+whole of the router with its book-keeping, are rows of their own, as is the slow path
+that looks at all replicas and their neighbours.
+
+The router is in use: 16 adapters a node, which its instances have reported resident at
+their homes, 8 slots free at each, 4 requests of 500 tokens in flight on each, 15 new
+ones a second, and a report of each every half second. Known keys are drawn alike, and
+by Zipf's law (exponent 1). Requests, their keys and the time are new for each decision,
+made before the clock starts; what a decision has added is taken away after it stops.
+The garbage collector runs as in any program. At 10,000 nodes, whose ring uhashring
+takes minutes to build, ours is compared with itself at 8.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import cache, partial
+from itertools import accumulate, count
+from random import Random
+from statistics import median, quantiles
+from time import process_time
+
+from tqdm import tqdm
+from uhashring import HashRing as PeerRing
+
+from records import processor_environment, processor_folder
+from report import Quantities, main
+from tensorfleet.router import Router, RouterConfig
+from tensorfleet.router.messages import AdapterKey, Report, Request
+from tensorfleet.router.policy import Policy
+from turns import Outcome, contest_table, times_in_turns
+
+SIZES = (8, 64, 512)
+LARGE = 10_000
+OURS, PEER = "ours", "uhashring"
+MODEL = "llama-3.1-8b"
+SECOND = 1_000_000_000
+ADAPTERS, IN_FLIGHT, ARRIVALS = 16, 4, 15  # of one node
+PROMPT = 500  # tokens
+WORK = 18_500_000  # what that costs an instance, in nanoseconds
+NUMBERS = count()  # of requests, and of adapters that nobody has asked for yet
+
+Keys = Callable[[int], list[AdapterKey]]
+Timed = Callable[[], float]
+
+
+class Fleet:
+    """A router in use, with `num_nodes` instances behind it, and its clock."""
+
+    def __init__(self, num_nodes: int, free_slots: int = 8) -> None:
+        self.num_nodes = num_nodes
+        self.free_slots = free_slots
+        self.router = Router(RouterConfig(replicas=3))
+        self.now = self.reported = 0
+        for name in nodes(num_nodes):
+            self.router.join(name, 0, model=MODEL)
+        self.residents: list[dict[AdapterKey, int]] = [{} for _ in range(num_nodes)]
+        place = {name: i for i, name in enumerate(nodes(num_nodes))}
+        policy = self.policy
+        for key in known_keys(num_nodes):
+            for name in policy.table.serving(key, 0):  # type: ignore[attr-defined]
+                self.residents[place[name]][key] = 1
+        self.report()
+        self.flying: list[Request] = []
+        keys = alike(num_nodes)
+        for request, now in self.arriving(keys(IN_FLIGHT * num_nodes)):
+            self.router.route(request, now)
+            self.flying.append(request)
+        self.report()
+
+    @property
+    def policy(self) -> Policy:
+        return self.router.members.prefilling[MODEL]
+
+    @property
+    def chunk(self) -> int:
+        """Requests between two corrections: so few that no node fills up by them."""
+        return min(4 * self.num_nodes, 1024)
+
+    def arriving(self, keys: list[AdapterKey]) -> list[tuple[Request, int]]:
+        """Requests for these keys, with the times at which they come."""
+        gap = SECOND // (ARRIVALS * self.num_nodes)
+        begin, self.now = self.now, self.now + gap * len(keys)
+        return [
+            (Request(next(NUMBERS), key, PROMPT), begin + gap * i)
+            for i, key in enumerate(keys, 1)
+        ]
+
+    def report(self) -> None:
+        """Every instance reports what the router believes anyway."""
+        self.reported = self.now
+        router = self.router
+        for belief, resident in zip(
+            router.members.instances.values(), self.residents, strict=True
+        ):
+            load = belief.load
+            by_router = {router.name: load}
+            report = Report(
+                belief.name, 0, self.now, 0, belief.num_requests, load, by_router,
+                1.0, 0.5, resident, {}, self.free_slots,
+            )  # fmt: skip
+            router.observe(report, self.now)
+
+    def report_when_due(self) -> None:
+        if self.now - self.reported >= SECOND // 2:
+            self.report()
+
+    def decide(self, keys: Keys, operations: int) -> float:
+        """Seconds of as many decisions, which are then taken back."""
+        policy, members = self.policy, self.router.members
+        choose, total = policy.choose, 0.0
+        for _ in range(operations // self.chunk):
+            batch = self.arriving(keys(self.chunk))
+            names = []
+            start = process_time()
+            for request, now in batch:
+                names.append(choose(request, WORK, now)[0])
+            total += process_time() - start
+            for name in dict.fromkeys(names):
+                members.update_load(members.instances[name])
+            self.report_when_due()
+        return total
+
+    def serve(self, keys: Keys, operations: int, timed: str) -> float:
+        """Seconds of as many calls of `route`, or of `finish`, in steady traffic."""
+        route, finish = self.router.route, self.router.finish
+        seconds = {"route": 0.0, "finish": 0.0}
+        for _ in range(operations // self.chunk):
+            batch = self.arriving(keys(self.chunk))
+            start = process_time()
+            for request, now in batch:
+                route(request, now)
+            seconds["route"] += process_time() - start
+            self.flying += [request for request, _ in batch]
+            ended, self.flying = self.flying[: self.chunk], self.flying[self.chunk :]
+            start = process_time()
+            for request in ended:
+                finish(request, now, output_tokens=200)
+            seconds["finish"] += process_time() - start
+            self.report_when_due()
+        return seconds[timed]
+
+
+@cache
+def fleet(num_nodes: int, free_slots: int = 8) -> Fleet:
+    return Fleet(num_nodes, free_slots)
+
+
+@cache
+def peer_ring(num_nodes: int) -> PeerRing:
+    return PeerRing(nodes(num_nodes))
+
+
+def nodes(num_nodes: int) -> list[str]:
+    return [f"instance-{i}" for i in range(num_nodes)]
+
+
+def adapter(number: int) -> AdapterKey:
+    """A new object each time, as a request from the network brings it."""
+    return AdapterKey(f"adapter-{number}", MODEL)
+
+
+def known_keys(num_nodes: int) -> list[AdapterKey]:
+    return [adapter(i) for i in range(ADAPTERS * num_nodes)]
+
+
+def alike(num_nodes: int) -> Keys:
+    """Known keys, each as likely as any other."""
+    random, size = Random(1).random, ADAPTERS * num_nodes
+    return lambda num_keys: [adapter(int(random() * size)) for _ in range(num_keys)]
+
+
+def zipf(num_nodes: int) -> Keys:
+    """Known keys; the i-th most popular has a share proportional to 1/i."""
+    places = range(ADAPTERS * num_nodes)
+    weights = list(accumulate(1 / (place + 1) for place in places))
+    random = Random(2)
+    return lambda num_keys: [
+        adapter(place)
+        for place in random.choices(places, cum_weights=weights, k=num_keys)
+    ]
+
+
+def new(num_keys: int) -> list[AdapterKey]:
+    """Keys that nobody has asked for yet."""
+    return [AdapterKey(f"new-{next(NUMBERS)}", MODEL) for _ in range(num_keys)]
+
+
+def look_up(ring: PeerRing, keys: Keys, operations: int) -> float:
+    """Seconds of as many lookups by the peer."""
+    names = [f"{key.adapter}|{key.model}" for key in keys(operations)]
+    get_node = ring.get_node
+    start = process_time()
+    for name in names:
+        get_node(name)
+    return process_time() - start
+
+
+def contests(
+    quick: bool,
+) -> Iterator[tuple[str, int, dict[str, Callable[[], float]]]]:
+    """Names, numbers of operations, and contestants that tell their seconds."""
+    sizes, large = (SIZES[:2], 100) if quick else (SIZES, LARGE)
+    operations = 256 if quick else 4096
+    for size in sizes:
+        ours, crowded, ring = fleet(size), fleet(size, 0), peer_ring(size)
+        for kind, keys in kinds(size).items():
+            theirs = partial(look_up, ring, keys, operations)
+            decide = partial(ours.decide, keys, operations)
+            yield f"decision, {kind}, {size} nodes", operations, {
+                OURS: decide, PEER: theirs
+            }  # fmt: skip
+        theirs = partial(look_up, ring, new, operations)
+        yield f"decision, new key, no slot free, {size} nodes", operations, {
+            OURS: partial(crowded.decide, new, operations), PEER: theirs
+        }  # fmt: skip
+        for kind, keys in kinds(size).items():
+            theirs = partial(look_up, ring, keys, operations)
+            for call in ("route", "finish"):
+                yield f"{call}, {kind}, {size} nodes", operations, {
+                    OURS: partial(ours.serve, keys, operations, call), PEER: theirs
+                }  # fmt: skip
+    few, many = sizes[0], large
+    for kind in kinds(few):
+        yield f"decision, {kind}, many nodes", operations, {
+            f"{size} nodes": partial(fleet(size).decide, kinds(size)[kind], operations)
+            for size in (many, few)
+        }  # fmt: skip
+
+
+def kinds(num_nodes: int) -> dict[str, Keys]:
+    return {
+        "known key": alike(num_nodes),
+        "known key by Zipf": zipf(num_nodes),
+        "new key": new,
+    }
+
+
+def compete(
+    name: str, operations: int, contestants: dict[str, Callable[[], float]], repeats: int
+) -> Outcome:
+    times = times_in_turns(contestants.values(), repeats, lambda run: float(run()))  # type: ignore[arg-type]
+    found = dict(zip(contestants, times, strict=True))
+    spreads = {}
+    for contestant, seconds in found.items():
+        low, middle, high = quantiles(seconds, n=4)
+        spreads[contestant] = (high - low) / 2 / middle
+    return Outcome(
+        name,
+        {who: median(seconds) / operations * 1e6 for who, seconds in found.items()},
+        spreads,
+    )
+
+
+def measure(quick: bool, repeats: int) -> tuple[list[Outcome], Quantities]:
+    outcomes = [
+        compete(*contest, repeats)
+        for contest in tqdm(contests(quick), unit="case", disable=None)
+    ]
+    return outcomes, summary({outcome.name: outcome for outcome in outcomes})
+
+
+def summary(outcomes: dict[str, Outcome]) -> Quantities:
+    def digits(value: float) -> float:
+        return float(f"{value:.2g}")
+
+    found: Quantities = {}
+    for name, outcome in outcomes.items():
+        short = name.replace(" nodes", "").replace(" key", "").replace(",", "")
+        short = short.replace("by Zipf", "zipf").replace("no slot free", "crowded")
+        short = short.replace(" ", "_")
+        ours, peer = outcome.microseconds
+        found[f"{short}_time"] = digits(outcome.microseconds[ours]), "µs"
+        found[f"{short}_ratio"] = digits(outcome.ratio(ours, peer)), "times"
+    return found
+
+
+if __name__ == "__main__":
+    assert __doc__
+    main(
+        "router",
+        " ".join(__doc__.partition("\n\n")[0].split()),
+        measure,
+        contest_table,
+        partial(processor_environment, "uhashring"),
+        processor_folder,
+    )

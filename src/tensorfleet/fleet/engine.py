@@ -1,0 +1,509 @@
+"""Continuous batching, advanced from event to event.
+
+An engine works in iterations (Orca, Yu et al. 2022, section 3.1; chunked prefill as in
+Sarathi-Serve, Agrawal et al. 2024, section 4). At the start of each:
+
+1. Every decoding sequence takes room for one more token of KV. Where there is none,
+   idle adapters and cached prefixes go first (see `memory`); then the sequence that was
+   admitted last is preempted: it goes to the front of the queue, to compute its prompt
+   and what it has written once more.
+2. What the token budget leaves goes to sequences whose prompt is not finished, in the
+   order of their admission,
+3. then to waiting requests in their order, those whose adapter is not on the GPU yet,
+   or would be one too many in the batch, being passed over. One that finds no room for
+   its prompt's KV ends the admissions.
+
+At its end each decoding sequence has one token more, and a sequence whose prompt is
+finished has its first. `reference` does just that, step by step; it is the definition.
+
+This module gives the same results without stepping. While the batch only decodes, its
+steps form a *run* (see `runs`), which goes on to the iteration in which the next
+sequence ends or the room for KV is used up; a heap knows which ends next, as each
+iteration gives every sequence one token. An event from outside (a request, an adapter
+that arrives) cuts the run at the end of the iteration that is under way. So the work is
+proportional to events, not to iterations or to the size of the batch.
+
+What happens at an instant: events from outside come before the ends of iterations.
+
+Does not handle: pipeline and tensor parallelism (give the costs of the group), swapping
+KV to host memory, and speculative decoding.
+"""
+
+from collections.abc import Callable, Sequence
+from heapq import heapify, heappop, heappush
+
+from tensorfleet.fleet.adapters import AdapterStore, HostCache
+from tensorfleet.fleet.config import InstanceConfig
+from tensorfleet.fleet.events import LAST, EventQueue
+from tensorfleet.fleet.flights import Flight
+from tensorfleet.fleet.hub import Hub
+from tensorfleet.fleet.memory import Memory
+from tensorfleet.fleet.revisions import READY, Weights
+from tensorfleet.fleet.runs import duration, ended_within
+from tensorfleet.fleet.station import Station
+from tensorfleet.fleet.tally import Tally
+from tensorfleet.router.messages import AdapterKey
+
+IDLE = -1
+
+
+class Engine:
+    """What serves requests on instance number `index`, whose events are in `queue`.
+
+    `routers` are the names of the routers that requests come from.
+    """
+
+    def __init__(
+        self,
+        config: InstanceConfig,
+        index: int,
+        routers: Sequence[str],
+        queue: EventQueue,
+        hub: Hub,
+        rank_of: Callable[[AdapterKey], int],
+        station: Station,
+    ) -> None:
+        self.config = config
+        self.index = index
+        self.routers = routers
+        self.queue = queue
+        self.hub = hub
+        self.rank_of = rank_of
+        self.station = station
+        self.costs = config.costs
+        # A request may have so many tokens, as the last one needs no KV.
+        room = config.pool_bytes - config.adapter_pool_bytes
+        self.most_tokens = room // config.costs.kv_bytes_per_token + 1
+        self.stalled_at = IDLE
+        self.busy_before = 0  # nanoseconds of computing, up to the last idleness
+        self.busy_since = IDLE
+        # What the finished ones wrote, beginning with one that is made up.
+        self.output_sum, self.output_count = config.expected_output_tokens, 1
+        self._empty_gpu(HostCache(config.host_bytes))
+
+    def _empty_gpu(self, host: HostCache) -> None:
+        config = self.config
+        self.memory = Memory(config.pool_bytes, config.costs.kv_bytes_per_token)
+        self.store = self.memory.store = AdapterStore(
+            config, self.memory, host, self.hub, self.rank_of, self.queue, self
+        )
+        self._empty_batch()
+
+    def _empty_batch(self) -> None:
+        self.memory.running_tokens = 0
+        self.tallies = [Tally() for _ in self.routers]
+        self.num_requests = 0
+        # Waiting: those whose adapter is there by place in the queue, and those of them
+        # that were passed over since the batch has as many adapters as it may.
+        self.ready_heap: list[tuple[int, Flight]] = []
+        self.aside: list[tuple[int, Flight]] = []
+        self.next_place, self.front_place = 0, -1
+        # The batch, by serial number of admission.
+        self.running: dict[int, Flight] = {}
+        self.num_admissions = 0
+        self.prefilling: list[Flight] = []
+        self.num_decoding = 0
+        self.context = 0  # tokens of KV that decoding sequences have
+        self.decode_ranks = 0  # the sum of their adapters' ranks
+        self.num_adapters = 0  # distinct ones in the batch
+        self.adapter_ranks = 0  # the sum of their ranks
+        self.ends: list[tuple[int, int, Flight]] = []  # (iteration, admission, flight)
+        # The run that is under way.
+        self.iteration = 0  # iterations that have ended
+        self.run_start = 0  # when the one under way began
+        self.first = 0  # how long it takes
+        self.growth = 0  # how much longer each further one takes
+        self.steps = 0  # how many of them there are, this one included
+        self.chunks: list[tuple[Flight, int]] = []  # prefilled in this one
+        self.boundary_at = IDLE  # when the last of them ends
+
+    # --- requests ----------------------------------------------------------------
+
+    def submit(self, flight: Flight, now: int) -> None:
+        """Take a flight in, or refuse one that can never be served here."""
+        request, store = flight.request, self.store
+        prompt = flight.target = request.prompt_tokens
+        if self.steps > 1:
+            self.settle(now)
+        adapter = store.adapters.get(request.key)
+        if (
+            adapter is None
+            or adapter.serving is None
+            or flight.transferred
+            or request.revision is not None
+            or prompt + flight.output_tokens > self.most_tokens
+        ):
+            weights = self._find_weights(flight, now)
+            if weights is None:
+                return
+        else:
+            flight.adapter = adapter
+            weights = adapter.serving
+            adapter.waiting += 1
+            if weights in store.idle:
+                store.not_idle(weights)
+        flight.submitted = now
+        flight.place = place = self.next_place
+        self.next_place = place + 1
+        self.num_requests += 1
+        flight.left = 0 if flight.transferred else prompt
+        tally = self.tallies[flight.router]
+        tally.prefill += flight.left
+        tally.unwritten += 1
+        if weights.state != READY:
+            flight.cold = True
+            line = weights.line if flight.weights else weights.adapter.line
+            line.append(flight)
+            self.replan(now)  # a load may have taken room
+            return
+        heap = self.ready_heap
+        heappush(heap, (place, flight))
+        # Behind others that cannot enter, it cannot either.
+        if len(heap) == 1 and len(self.running) < self.config.max_running:
+            self.replan(now)
+
+    def _find_weights(self, flight: Flight, now: int) -> Weights | None:
+        """For a flight whose adapter is not here, or that insists on a generation.
+
+        None, if it has been refused.
+        """
+        request, store = flight.request, self.store
+        key = request.key
+        generation: int | None = flight.generation
+        if not flight.transferred:
+            generation = self.hub.generation(key, request.revision or "")
+        tokens = request.prompt_tokens + flight.output_tokens
+        size = self.config.costs.adapter_bytes(self.rank_of(key))
+        if tokens > self.most_tokens:
+            reason = f"{tokens - 1} tokens of KV do not fit beside the adapters"
+        elif size > self.config.adapter_pool_bytes:
+            reason = f"an adapter of {size} bytes does not fit"
+        elif request.revision is not None and generation is None:
+            reason = f"revision {request.revision} was never published"
+        elif generation is None:
+            flight.adapter = store.enter(key, now)
+            return flight.adapter.serving
+        else:
+            flight.weights = weights = store.enter_named(key, generation, now)
+            flight.adapter, flight.generation = weights.adapter, generation
+            return weights
+        self.station.refused(flight, now, reason)
+        return None
+
+    def ready(self, flights: list[Flight], now: int) -> None:
+        """The adapter that these waited for is on the GPU."""
+        for flight in flights:
+            flight.adapter_wait = now - flight.submitted
+            heappush(self.ready_heap, (flight.place, flight))
+
+    # --- the run -----------------------------------------------------------------
+
+    def boundary(self, now: int) -> None:
+        """The last iteration of the run ends, unless the run has been changed since."""
+        if now != self.boundary_at or self.stalled_at != IDLE:
+            return
+        further = self.steps - 1
+        iteration = self.iteration = self.iteration + further + 1
+        if further:
+            grown = self.num_decoding * further
+            self.context += grown
+            self.memory.running_tokens += grown
+        before = self.num_requests
+        ends, running = self.ends, self.running
+        while ends and ends[0][0] <= iteration:
+            _, admission, flight = heappop(ends)
+            if admission in running:
+                tokens = flight.request.prompt_tokens + flight.output_tokens - 1
+                self._stop_decoding(flight, tokens)
+                self._finish(flight, tokens, now)
+        if self.chunks:
+            self._finish_chunks(now)
+        if self.store.loads and self.num_requests < before:
+            self.store.grant(now)
+        self._begin(now)
+
+    def settle(self, now: int) -> None:
+        """Count the iterations of the run that have ended before `now`."""
+        elapsed = now - self.run_start - 1
+        first, growth = self.first, self.growth
+        if self.steps < 2 or elapsed < first or self.stalled_at != IDLE:
+            return
+        ended = ended_within(first, growth, elapsed)
+        self.run_start += duration(first, growth, ended)
+        self.first += ended * growth
+        self.steps -= ended
+        self.iteration += ended
+        grown = self.num_decoding * ended
+        self.context += grown
+        self.memory.running_tokens += grown
+
+    def replan(self, now: int) -> None:
+        """Memory or waiting requests have changed: start, cut or shorten a run."""
+        if self.aside:
+            self._reconsider()
+        if self.boundary_at == IDLE:
+            if self.ready_heap and self.stalled_at == IDLE:
+                self._begin(now)
+        elif self.ready_heap:
+            self._shorten(1, now)
+        elif self.steps > 1:
+            self.settle(now)
+            room = self.memory.free_tokens() // self.num_decoding
+            self._shorten(1 + room, now)
+
+    def _shorten(self, steps: int, now: int) -> None:
+        """End the run after `steps` iterations from now, that under way included."""
+        if self.steps > 1:
+            self.settle(now)
+        if self.steps > steps:
+            self.steps = steps
+            end = self.run_start + duration(self.first, self.growth, steps)
+            self.boundary_at = end
+            heappush(self.queue.heap, (end, LAST + self.index))
+
+    def _begin(self, now: int) -> None:
+        """Begin an iteration, and with it a run, or go idle."""
+        memory, n = self.memory, self.num_decoding
+        free = memory.free_tokens()
+        if free < n:
+            self._make_room()
+            n = self.num_decoding
+            free = memory.free_tokens()
+        memory.running_tokens += n
+        self.context += n
+        if self.prefilling or self.ready_heap:
+            self.chunks = chunks = self._fill(now)
+            n = self.num_decoding
+            free = memory.free_tokens() + n
+        else:
+            self.chunks = chunks = []
+        if not (n or chunks):
+            if self.busy_since != IDLE:
+                self.busy_before += now - self.busy_since
+                self.busy_since = IDLE
+            self.boundary_at = IDLE
+            self.steps = 0
+            return
+        # What follows is costs.step_ns, from sums that are kept up to date.
+        costs = self.costs
+        tokens, ranks, attention = n, self.decode_ranks, 0
+        for flight, chunk in chunks:
+            assert flight.weights is not None
+            tokens += chunk
+            ranks += chunk * flight.weights.rank
+            attention += costs.chunk_ns(chunk, flight.target - flight.left)
+        linear = tokens * costs.token_ps // 1000
+        if linear < costs.weights_ns:
+            linear = costs.weights_ns
+        lora = ranks * costs.rank_token_ps // 1000
+        reading = self.adapter_ranks * costs.rank_ns
+        self.first = first = (
+            costs.overhead_ns
+            + linear
+            + costs.kv_token_ns * self.context
+            + attention
+            + costs.sequence_ns * (n + len(chunks))
+            + (lora if lora > reading else reading)
+        )
+        self.growth = growth = n * costs.kv_token_ns
+        if chunks:
+            self.steps = 1
+            end = now + first
+        else:
+            ends, running = self.ends, self.running
+            while ends[0][1] not in running:
+                heappop(ends)  # preempted since
+            self.steps = steps = min(ends[0][0] - self.iteration, free // n)
+            end = now + duration(first, growth, steps)
+        if self.busy_since == IDLE:
+            self.busy_since = now
+        self.run_start = now
+        self.boundary_at = end
+        heappush(self.queue.heap, (end, LAST + self.index))
+
+    def _make_room(self) -> None:
+        """Room for one token more in every decoding sequence."""
+        memory = self.memory
+        while memory.free_tokens() < self.num_decoding:
+            if not memory.reclaim(self.num_decoding * memory.token_bytes):
+                self._preempt()
+
+    def _fill(self, now: int) -> list[tuple[Flight, int]]:
+        """Spend the token budget on prompts; returns the chunks.
+
+        First come those that have begun, then those that wait.
+        """
+        budget = self.config.token_budget - self.num_decoding
+        chunks = []
+        for flight in self.prefilling:
+            chunk = min(flight.left, budget)
+            if not chunk:
+                break
+            chunks.append((flight, chunk))
+            budget -= chunk
+        heap, running, memory = self.ready_heap, self.running, self.memory
+        max_running = self.config.max_running
+        max_adapters = self.config.max_adapters_per_batch
+        while heap and budget and len(running) < max_running:
+            flight = heap[0][1]
+            weights = flight.weights
+            if weights is None:
+                assert flight.adapter is not None
+                weights = flight.adapter.serving
+                assert weights is not None
+            if not weights.batch and self.num_adapters == max_adapters:
+                self.aside.append(heappop(heap))
+                continue
+            tokens = flight.target if flight.left else flight.target + 1
+            has_room = tokens <= memory.free_tokens()
+            if not (has_room or memory.fits(tokens * memory.token_bytes)):
+                break
+            heappop(heap)
+            self._admit(flight, weights, now)
+            if not has_room:
+                memory.reclaim(tokens * memory.token_bytes)
+            memory.running_tokens += tokens
+            if flight.left:
+                chunk = min(flight.left, budget)
+                chunks.append((flight, chunk))
+                self.prefilling.append(flight)
+                budget -= chunk
+            else:  # its KV came from another instance
+                self._decode_from(flight, 1)
+                self.context += tokens
+                budget -= 1
+        return chunks
+
+    def _admit(self, flight: Flight, weights: Weights, now: int) -> None:
+        if flight.weights is None:
+            flight.weights = weights
+            flight.generation = weights.generation
+            self.store.bind(weights, now)
+        if not weights.batch:
+            self.num_adapters += 1
+            self.adapter_ranks += weights.rank
+        weights.batch += 1
+        flight.admission = admission = self.num_admissions
+        self.num_admissions = admission + 1
+        self.running[admission] = flight
+        request = flight.request
+        if request.session is not None and flight.left:
+            key = (request.session, request.key, weights.generation)
+            cached = self.memory.prefixes.take(key)
+            cached = min(cached, request.prefix_tokens, flight.target - 1)
+            flight.cached_tokens = cached
+            flight.left -= cached
+            self.tallies[flight.router].prefill -= cached
+
+    def _reconsider(self) -> None:
+        """Those that were passed over may have a chance now."""
+        self.ready_heap += self.aside
+        self.aside = []
+        heapify(self.ready_heap)
+
+    # --- sequences ---------------------------------------------------------------
+
+    def _decode_from(self, flight: Flight, written: int) -> None:
+        """From the next iteration on the sequence decodes; it has `written` tokens."""
+        assert flight.weights is not None
+        iteration = self.iteration
+        flight.offset = offset = written - iteration
+        end = iteration + flight.output_tokens - written
+        heappush(self.ends, (end, flight.admission, flight))
+        self.num_decoding += 1
+        self.decode_ranks += flight.weights.rank
+        tally = self.tallies[flight.router]
+        tally.unwritten -= 1
+        tally.decoding += 1
+        tally.offsets += offset
+
+    def _stop_decoding(self, flight: Flight, tokens: int) -> None:
+        """The opposite, for a sequence whose KV has `tokens`."""
+        assert flight.weights is not None
+        self.num_decoding -= 1
+        self.decode_ranks -= flight.weights.rank
+        self.context -= tokens
+        tally = self.tallies[flight.router]
+        tally.decoding -= 1
+        tally.offsets -= flight.offset
+
+    def _finish_chunks(self, now: int) -> None:
+        """What was prefilled in the iteration counts; finished prompts get a token."""
+        unfinished = False
+        for flight, chunk in self.chunks:
+            flight.left -= chunk
+            tally = self.tallies[flight.router]
+            tally.prefill -= chunk
+            if flight.left:
+                unfinished = True
+                continue
+            written = flight.target - flight.request.prompt_tokens + 1
+            if flight.first_token < 0:
+                flight.first_token = now
+            if written == flight.output_tokens:
+                tally.unwritten -= 1
+                self._finish(flight, flight.target, now)
+            elif self.config.role == "prefill":
+                tally.unwritten -= 1
+                self._retire(flight, flight.target, now)
+                flight.weights = None
+                self.station.handed_on(flight, now)
+            else:
+                self._decode_from(flight, written)
+                self.context += flight.target
+        if unfinished or len(self.prefilling) > len(self.chunks):
+            self.prefilling = [flight for flight in self.prefilling if flight.left]
+        else:
+            self.prefilling = []
+
+    def _finish(self, flight: Flight, tokens: int, now: int) -> None:
+        self._retire(flight, tokens, now)
+        self.output_sum += flight.output_tokens
+        self.output_count += 1
+        self.station.ended(flight, now)
+
+    def _retire(self, flight: Flight, tokens: int, now: int) -> None:
+        """A sequence whose KV has `tokens` leaves for good."""
+        weights, request = flight.weights, flight.request
+        assert weights is not None
+        del self.running[flight.admission]
+        self.num_requests -= 1
+        self.memory.running_tokens -= tokens
+        if request.session is not None:
+            key = (request.session, request.key, weights.generation)
+            self.memory.prefixes.put(key, tokens, now)
+        self._leave_batch(weights)
+        weights.users -= 1
+        if not weights.users:
+            self.store.unused(weights, now)
+
+    def _preempt(self) -> None:
+        """The sequence admitted last gives its room back and waits in front."""
+        _, flight = self.running.popitem()
+        tally = self.tallies[flight.router]
+        if flight.left:
+            self.prefilling.pop()
+            self.memory.running_tokens -= flight.target
+            tally.prefill -= flight.left
+        else:
+            written = self.iteration + flight.offset
+            tokens = flight.request.prompt_tokens + written - 1
+            self._stop_decoding(flight, tokens)
+            self.memory.running_tokens -= tokens
+            tally.unwritten += 1
+            flight.target = tokens + 1
+        flight.left = flight.target
+        tally.prefill += flight.target
+        flight.preemptions += 1
+        assert flight.weights is not None
+        self._leave_batch(flight.weights)
+        heappush(self.ready_heap, (self.front_place, flight))
+        self.front_place -= 1
+
+    def _leave_batch(self, weights: Weights) -> None:
+        weights.batch -= 1
+        if not weights.batch:
+            self.num_adapters -= 1
+            self.adapter_ranks -= weights.rank
+            if self.aside:
+                self._reconsider()

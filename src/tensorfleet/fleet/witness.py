@@ -1,0 +1,325 @@
+"""Who watches a fleet, and says when it breaks a promise.
+
+A witness stands between the simulation and what it drives. It keeps books of its own,
+from what passes by, and compares; it never calls a check of the code that it watches.
+
+    WatchedRouter      the counting of outstanding requests, retries, the bound
+    WatchedSimulation  every request ends once and on one revision; memory and slots
+
+A broken promise raises `Broken`, with a sentence that says what and when.
+
+Does not handle: times and rates. That a fleet is slow is no broken promise.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from functools import partial
+from math import ceil
+
+from tensorfleet.fleet.config import InstanceConfig
+from tensorfleet.fleet.flights import Flight, Status
+from tensorfleet.fleet.instance import Instance
+from tensorfleet.fleet.reference import ReferenceInstance
+from tensorfleet.fleet.revisions import LOADING, READY, Weights
+from tensorfleet.fleet.simulation import Simulation
+from tensorfleet.router import AdapterKey, Decision, Report, Request, Revision, Router
+from tensorfleet.router.messages import Action
+from tensorfleet.router.policy import Pool
+
+
+class Broken(AssertionError):
+    """A promise was broken."""
+
+
+def promise(kept: bool, *breach: object) -> None:
+    """Raise Broken, with the breach in words, unless the promise is kept."""
+    if not kept:
+        raise Broken(" ".join(map(str, breach)))
+
+
+class WatchedRouter:
+    """A router whose books are audited, and whose clock may be wrong by `offset` ns.
+
+    `exact` says that every finish notice reaches the router exactly once. `diary` holds
+    all that it decided, in order.
+    """
+
+    def __init__(self, router: Router, exact: bool) -> None:
+        self.router = router
+        self.name = router.name
+        self.exact = exact
+        self.offset = 0
+        self.roles: dict[str, str] = {}
+        self.out: dict[int, str] = {}  # request → instance
+        self.tried: set[int] = set()  # requests that were tried again
+        self.failures: dict[AdapterKey, set[str]] = {}  # since the last revision
+        self.generations: dict[AdapterKey, int] = {}
+        self.highest: dict[int, int] = {}  # by pool: the largest total seen
+        self.diary: list[tuple[object, ...]] = []
+
+    def clock(self, now: int) -> int:
+        """What the router takes the time to be."""
+        return max(now + self.offset, 0)
+
+    # --- requests ----------------------------------------------------------------
+
+    def route(self, request: Request, now: int) -> Decision:
+        policy = self.router.members.policy_for(request)
+        loads = dict(policy.pool.loads) if policy else {}
+        work = 1
+        if policy and not policy.counts_requests:
+            costs = self.router.config.costs
+            work = request.prompt_tokens * costs.prefill_ns_per_token
+            work += costs.decode_ns_per_token * self.router.mean_output // 1024
+        decision = self.router.route(request, self.clock(now))
+        self.diary.append((now, "route", request.id, decision))
+        if decision.instance is None:
+            promise(bool(decision.rule), f"request {request.id} is shed without reason")
+        else:
+            self._sent(request, decision.instance, now)
+            if policy and policy.is_bounded and not decision.overflow:
+                self._check_bound(policy.pool, decision.instance, loads, work)
+        self._audit(now)
+        return decision
+
+    def finish(
+        self, request: Request, now: int, *, ok: bool = True, output_tokens: int = 0
+    ) -> None:
+        self.out.pop(request.id, None)
+        self.router.finish(request, self.clock(now), ok=ok, output_tokens=output_tokens)
+        self._audit(now)
+
+    def retry(self, request: Request, now: int, *, tokens_sent: int) -> Decision | None:
+        failed = self.out.pop(request.id, None)
+        if failed is not None:
+            self.failures.setdefault(request.key, set()).add(failed)
+        decision = self.router.retry(request, self.clock(now), tokens_sent=tokens_sent)
+        self.diary.append((now, "retry", request.id, decision))
+        if decision is not None and decision.instance is not None:
+            place = f"request {request.id} is tried again"
+            promise(not tokens_sent, place, "after its first token")
+            promise(request.id not in self.tried, place, "a second time")
+            promise(decision.instance != failed, place, "where it failed,", failed)
+            self.tried.add(request.id)
+            self._sent(request, decision.instance, now)
+        self._audit(now)
+        return decision
+
+    def _sent(self, request: Request, name: str, now: int) -> None:
+        promise(name in self.roles, f"{name} is chosen, which has left or never joined")
+        unfit = "prefill" if request.stage == "decode" else "decode"
+        promise(self.roles[name] != unfit, f"{name} is chosen for {request.stage}")
+        if self.exact:
+            promise(request.id not in self.out, f"request {request.id} is out twice")
+        self.out[request.id] = name
+
+    def _check_bound(
+        self, pool: Pool, name: str, loads: Mapping[str, int], work: int
+    ) -> None:
+        """A load below w · max(floor, ⌈(1 + ε) · (total + work) / total weight⌉).
+
+        Where the total is smoothed, the largest that was ever seen stands for it.
+        """
+        ring, config = pool.ring, self.router.config
+        total = sum(loads.values())
+        if ring.smoothing_ns:
+            total = self.highest[id(pool)] = max(self.highest.get(id(pool), 0), total)
+        weights = {other: Fraction(pool.instances[other].weight) for other in loads}
+        growth = 1 + Fraction(str(config.epsilon))
+        limit = ceil(growth * (total + work) / sum(weights.values()))
+        floor = 1 if ring.floor == 1 else config.floor_ns
+        cap = ceil(weights[name] * max(floor, limit))
+        promise(
+            loads[name] < cap,
+            f"{name} has {loads[name]} and takes {work} more at a cap of {cap},",
+            "and the decision does not say overflow",
+        )
+
+    def _audit(self, now: int) -> None:
+        """What the router counts is what went past here, and its ring agrees."""
+        believed = self.router.members.instances
+        promise(set(believed) == set(self.roles), f"{self.name} knows {list(believed)}")
+        if self.exact:
+            out = Counter(self.out.values())
+            for name, instance in believed.items():
+                promise(
+                    instance.num_requests == out[name],
+                    f"{self.name} counts {instance.num_requests} requests on {name}:",
+                    f"{out[name]} are out",
+                )
+            gone = set(self.router.sent) - set(self.out)
+            promise(not gone, f"{self.name} waits for {sorted(gone)}, which came back")
+        for policy in self.router.members.policies():
+            ring = policy.pool.ring
+            total = sum(ring.loads.values())
+            promise(ring.total == total, f"a ring sums {total} to {ring.total}")
+            key = id(policy.pool)
+            self.highest[key] = max(self.highest.get(key, 0), total)
+            for name, load in ring.loads.items():
+                instance = policy.pool.instances[name]
+                truth = (
+                    instance.num_requests if policy.counts_requests else instance.load
+                )
+                promise(
+                    load == truth,
+                    f"{self.name} believes {truth} of {name}, its ring {load}",
+                )
+
+    # --- the rest ----------------------------------------------------------------
+
+    def observe(self, report: Report, now: int) -> None:
+        self.diary.append((now, report))
+        self.router.observe(report, self.clock(now))
+        self._audit(now)
+
+    def step(self, now: int) -> Sequence[Action]:
+        actions = self.router.step(self.clock(now))
+        self.diary.extend((now, action) for action in actions)
+        self._audit(now)
+        return actions
+
+    def join(
+        self, instance: str, now: int, *, model: str, weight: float, role: str
+    ) -> None:
+        self.roles[instance] = role
+        self.router.join(
+            instance, self.clock(now), model=model, weight=weight, role=role
+        )
+
+    def leave(self, instance: str, now: int) -> None:
+        del self.roles[instance]
+        for request in [id for id, name in self.out.items() if name == instance]:
+            if not self.exact:
+                del self.out[request]
+        self.router.leave(instance, self.clock(now))
+        self._audit(now)
+
+    def publish(self, key: AdapterKey, revision: Revision, now: int) -> None:
+        self.failures.pop(key, None)
+        self.router.publish(key, revision, self.clock(now))
+
+    def adopt(self, replicas: Mapping[AdapterKey, tuple[str, ...]], now: int) -> None:
+        self.router.adopt(replicas, self.clock(now))
+        self._audit(now)
+
+
+class WatchedSimulation(Simulation):
+    """A simulation that checks its requests and its instances at every step.
+
+    `ends` counts how often each request has ended, `served` the generations that have
+    computed for it since it came to its present instance without a token sent.
+    """
+
+    def __init__(self, *args: object, **options: object) -> None:
+        self.ends: Counter[int] = Counter()
+        self.served: dict[int, set[int]] = {}
+        self.hashes: dict[tuple[AdapterKey, int], str] = {}
+        super().__init__(*args, **options)  # type: ignore[arg-type]
+
+    def publish(self, key: AdapterKey, revision: Revision) -> None:
+        self.hashes[key, revision.generation] = revision.hash
+        super().publish(key, revision)
+
+    def ended(self, flight: Flight, now: int) -> None:
+        self._count_end(flight)
+        who, generation = f"request {flight.request.id}", flight.generation
+        if isinstance(self.instances[flight.instance], Instance):
+            promise(
+                self.served[flight.request.id] == {generation},
+                f"{who} is answered by {generation} and was computed by",
+                self.served[flight.request.id],
+            )
+        wanted = flight.request.revision
+        promise(
+            wanted is None or self.hashes[flight.request.key, generation] == wanted,
+            f"{who} insists on {wanted} and is answered by generation {generation}",
+        )
+        promise(
+            flight.arrival <= flight.first_token <= now and flight.retries <= 1,
+            f"{who} has impossible times or retries: {flight}",
+        )
+        super().ended(flight, now)
+
+    def _end(self, flight: Flight, now: int, status: Status, reason: str) -> None:
+        self._count_end(flight)
+        promise(bool(reason), f"request {flight.request.id} is {status} for no reason")
+        super()._end(flight, now, status, reason)
+
+    def _count_end(self, flight: Flight) -> None:
+        self.ends[flight.request.id] += 1
+        count = self.ends[flight.request.id]
+        promise(count == 1, f"request {flight.request.id} ends {count} times")
+
+    def _failed(self, now: int, flight: Flight, reason: str) -> None:
+        retries, was_sent = flight.retries, flight.first_token >= 0
+        super()._failed(now, flight, reason)
+        if flight.retries > retries:
+            who = f"request {flight.request.id} is tried again"
+            promise(not was_sent, who, "although its reader has its first token")
+            promise(flight.retries == 1, who, f"for the {flight.retries}th time")
+            self.served.pop(flight.request.id, None)
+
+    # --- instances ---------------------------------------------------------------
+
+    def _add(self, config: InstanceConfig) -> Instance | ReferenceInstance:
+        instance = super()._add(config)
+        if isinstance(instance, Instance):
+            self._boundaries[-1] = partial(self._boundary, instance)
+        return instance
+
+    def _boundary(self, instance: Instance, now: int) -> None:
+        """The end of a run: who has computed in it, and on which weights?"""
+        for flight in instance.running.values():
+            weights = flight.weights
+            who = f"request {flight.request.id} computes on {instance.config.name}"
+            if weights is None:
+                raise Broken(f"{who} without an adapter")
+            held = weights.adapter.held.get(weights.generation)
+            promise(
+                held is weights and weights.state == READY,
+                f"{who} with generation {weights.generation}, which is gone",
+            )
+            promise(weights.adapter.key == flight.request.key, who, "with another's")
+            self.served.setdefault(flight.request.id, set()).add(weights.generation)
+        check_memory(instance)
+        instance.boundary(now)
+        check_memory(instance)
+
+
+def check_memory(instance: Instance) -> None:
+    """KV, slots and bytes are those of what is there, and within the limits."""
+    config, memory, store = instance.config, instance.memory, instance.store
+    tokens, batch = 0, set[Weights]()
+    for flight in instance.running.values():
+        written = instance.iteration + flight.offset if not flight.left else 0
+        tokens += flight.request.prompt_tokens + written if written else flight.target
+        if flight.weights is not None:
+            batch.add(flight.weights)
+    where = f"on {config.name}"
+    promise(
+        memory.running_tokens == tokens,
+        f"{memory.running_tokens} tokens of KV are counted {where}: {tokens} are held",
+    )
+    kept = sum(tokens for tokens, _ in memory.prefixes.entries.values())
+    promise(memory.prefixes.tokens == kept, f"{kept} cached tokens {where}")
+    slots = [
+        weights
+        for adapter in store.adapters.values()
+        for weights in adapter.held.values()
+        if weights.state in (LOADING, READY)
+    ]
+    size = sum(weights.size for weights in slots)
+    promise(memory.adapter_bytes == size, f"{size} bytes of adapters are held {where}")
+    promise(store.slots_used == len(slots), f"{len(slots)} slots are taken {where}")
+    promise(
+        len(slots) <= config.slots
+        and size <= config.adapter_pool_bytes
+        and memory.free() >= 0
+        and len(instance.running) <= config.max_running
+        and len(batch) <= config.max_adapters_per_batch,
+        f"a limit is exceeded {where}: {len(slots)} slots, {size} bytes of adapters,",
+        f"{memory.free()} free, {len(instance.running)} running, {len(batch)} adapters",
+    )
+    busy = {weights for weights in store.idle if weights.users or weights in batch}
+    promise(not busy, f"adapters in use are called idle {where}: {len(busy)}")
