@@ -116,12 +116,10 @@ class Fleet:
         choose, total = policy.choose, 0.0
         for _ in range(operations // self.chunk):
             batch = self.arriving(keys(self.chunk))
-            names = []
             start = process_time()
-            for request, now in batch:
-                names.append(choose(request, WORK, now)[0])
+            choices = [choose(request, WORK, now) for request, now in batch]
             total += process_time() - start
-            for name in dict.fromkeys(names):
+            for name in dict.fromkeys(choice[0] for choice in choices):
                 members.update_load(members.instances[name])
             self.report_when_due()
         return total

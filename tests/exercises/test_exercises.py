@@ -1,8 +1,8 @@
 """Solutions pass, wrong answers fail, and the messages help."""
 
 from importlib import import_module
-from itertools import accumulate
-from math import ceil
+from itertools import accumulate, takewhile
+from math import ceil, factorial
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ import torch
 
 from tensorfleet.exercises import ExerciseFailed, check, exercises
 
-CHAPTERS = ["scatter", "hashing", "choices"]
+CHAPTERS = ["scatter", "hashing", "choices", "fleet"]
 NAMES = [f"{chapter}.{name}" for chapter in CHAPTERS for name in exercises(chapter)]
 
 
@@ -212,6 +212,92 @@ def test_wrong_answers_fail(name, wrong):
         (
             "choices.maximum_chances",
             lambda m, n: list(accumulate(solution("choices.maximum_chances")(m, n))),
+        ),
+        # the rank rounded to the nearest
+        (
+            "fleet.percentile",
+            lambda values, p: sorted(values)[max(round(p * len(values) / 100), 1) - 1],
+        ),
+        # the rank rounded up in floats, where 0.07 times 100 is more than 7
+        (
+            "fleet.percentile",
+            lambda values, p: sorted(values)[ceil(p / 100 * len(values)) - 1],
+        ),
+        # a percentile between two values
+        (
+            "fleet.percentile",
+            lambda values, p: float(np.percentile(values, p)),
+        ),
+        # counts time from 0 instead of from the first arrival
+        (
+            "fleet.littles_law",
+            lambda stays: [
+                len(stays) / max(e for _, e in stays),
+                sum(e - b for b, e in stays) / len(stays),
+                sum(e - b for b, e in stays) / max(e for _, e in stays),
+            ],
+        ),
+        # first in, first out
+        (
+            "fleet.lru_hits",
+            lambda requests, slots: sum(
+                adapter in loads[-slots:]
+                for loads in [[]]
+                for adapter in requests
+                if adapter in loads[-slots:] or loads.append(adapter)
+            ),
+        ),
+        # Erlang's formula B: the chance to be turned away where nobody may wait
+        (
+            "fleet.erlang_c",
+            lambda servers, loads: [
+                (load**servers / factorial(servers))
+                / sum(load**k / factorial(k) for k in range(servers + 1))
+                for load in loads
+            ],
+        ),
+        # the utilisation, which is the chance to wait at a single server only
+        (
+            "fleet.erlang_c",
+            lambda servers, loads: [load / servers for load in loads],
+        ),
+        # the quadratic in floats
+        (
+            "fleet.steps_done",
+            lambda first, growth, elapsed: (
+                int(
+                    (
+                        ((2 * first - growth) ** 2 + 8 * growth * elapsed) ** 0.5
+                        - (2 * first - growth)
+                    )
+                    / (2 * growth)
+                )
+                if growth
+                else elapsed // first
+            ),
+        ),
+        # a step that does not grow
+        ("fleet.steps_done", lambda first, growth, elapsed: elapsed // first),
+        # a request without its adapter holds up those behind it
+        (
+            "fleet.admitted",
+            lambda waiting, ready, *rest: solution("fleet.admitted")(
+                list(takewhile(lambda w: w[0] in ready, waiting)), ready, *rest
+            ),
+        ),
+        # room for the chunk only, not for the whole prompt
+        (
+            "fleet.admitted",
+            lambda waiting, ready, batch, budget, room, most: solution(
+                "fleet.admitted"
+            )(waiting, ready, batch, budget, max(room, 10**9), most),
+        ),
+        # every request counts as an adapter of its own
+        (
+            "fleet.admitted",
+            lambda waiting, ready, batch, budget, room, most: solution(
+                "fleet.admitted"
+            )(waiting, ready, batch, budget, room, most)[: max(most - len(batch), 0)],
         ),
     ],
 )

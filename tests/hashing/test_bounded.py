@@ -344,7 +344,14 @@ def test_the_index_forgets_what_no_longer_counts():
     ring = ring_of(50)
     random = Random(1)
     for _ in range(2000):
-        ring.set_load(f"node-{random.randrange(50)}", random.randrange(100))
+        node, amount = f"node-{random.randrange(50)}", random.randrange(100)
+        kind = random.randrange(3)
+        if kind == 0:
+            ring.set_load(node, amount)
+        elif kind == 1:
+            ring.admit(node, amount, now=0, overflow=True)
+        else:
+            ring.release(node, random.randint(0, ring.loads[node]))
         assert ring.least_loaded() == min(ring.loads, key=lambda n: (ring.loads[n], n))
         assert len(ring._index._heap) <= 2 * 50 + 8
     for left in range(49, 0, -1):

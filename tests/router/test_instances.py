@@ -4,6 +4,7 @@ The belief is kept up incrementally; the test keeps a list of everything that wa
 and sums it up anew, by the formula in the module, after each event.
 """
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -197,5 +198,5 @@ class Beliefs(RuleBasedStateMachine):
         assert self.x.free_slots() == free
 
 
-Beliefs.TestCase.settings = settings(max_examples=150, stateful_step_count=40)
-TestBeliefs = Beliefs.TestCase
+Beliefs.TestCase.settings = settings(max_examples=100, stateful_step_count=40)
+TestBeliefs = pytest.mark.slow(Beliefs.TestCase)

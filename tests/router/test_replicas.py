@@ -270,5 +270,5 @@ class Replicas(RuleBasedStateMachine):
                 )
 
 
-Replicas.TestCase.settings = settings(max_examples=150, stateful_step_count=40)
-TestReplicas = Replicas.TestCase
+Replicas.TestCase.settings = settings(max_examples=100, stateful_step_count=40)
+TestReplicas = pytest.mark.slow(Replicas.TestCase)

@@ -5,6 +5,7 @@ published, and all messages under way. Hypothesis decides what happens next. At 
 all faults stop, and every machine must come to the hub's newest revision.
 """
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -251,8 +252,8 @@ class Rollouts(RuleBasedStateMachine):
 
 
 Rollouts.TestCase.settings = settings(
-    max_examples=150,
+    max_examples=100,
     stateful_step_count=50,
     suppress_health_check=[HealthCheck.too_slow],
 )
-TestRollouts = Rollouts.TestCase
+TestRollouts = pytest.mark.slow(Rollouts.TestCase)

@@ -335,7 +335,7 @@ class AdapterStore:
             self.evict(keep)
         memory.reclaim(size, keep)
         self.slots_used += 1
-        memory.adapter_bytes += size
+        memory.add_adapter(size)
         weights.state = LOADING
         if self.host.touch(weights.adapter.key, weights.generation):
             end = self.pcie.send(size, now)
@@ -388,7 +388,7 @@ class AdapterStore:
         if weights in self.idle:
             self.not_idle(weights)
         self.slots_used -= 1
-        self.memory.adapter_bytes -= weights.size
+        self.memory.add_adapter(-weights.size)
         self._forget(weights)
 
     def _forget(self, weights: Weights) -> None:

@@ -92,18 +92,20 @@ class World(WatchedSimulation):
 
     # --- what a plan may ask for, beside the simulation's own --------------------
 
-    def restore(self, name: str, keep_host: bool = True) -> None:  # type: ignore[override]
-        super().restore(name, keep_host=keep_host)
+    def restore_empty(self, name: str) -> None:
+        self.restore(name, keep_host=False)
 
     def restart_router(self, index: int) -> None:
         offset = self.watched()[index].offset
         self.diaries.append(self.watched()[index].diary)
         fresh = self._router(index)
         fresh.offset = offset
+        fresh.steady_since = self.now
         self.replace_router(index, fresh)
 
     def set_clock(self, index: int, offset: int) -> None:
         self.watched()[index].offset = offset
+        self.watched()[index].steady_since = self.now
 
     def lose_messages(
         self, seed: int, lost: int, doubled: int, kinds: tuple[str, ...]
@@ -149,8 +151,10 @@ class World(WatchedSimulation):
             names = {name for pool in pools for name in pool.names}
             if names != set(present):
                 yield f"{router.name} has {sorted(names)} of {present} in its pools"
-            if inner.sent:
-                yield f"{router.name} still waits for {sorted(inner.sent)}"
+            # An instance that has left reports no more, so a lost notice stays lost.
+            waits = [id for id, sent in inner.sent.items() if sent[1].name in present]
+            if waits:
+                yield f"{router.name} still waits for {waits}"
             for name, instance in inner.members.instances.items():
                 if instance.num_requests or instance.load:
                     yield (
@@ -245,7 +249,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code: 0, or 1 when a promise was broken."""
     parser = argparse.ArgumentParser(
         prog="python -m tensorfleet.fleet.chaos",
-        description="Run small fleets in trouble; print a line for each broken promise.",
+        description="Run small fleets in trouble; say which promises break.",
     )
     parser.add_argument("--seeds", type=int, default=1000, help="how many (1000)")
     parser.add_argument("--start", type=int, default=0, help="the first (0)")

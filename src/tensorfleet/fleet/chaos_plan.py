@@ -114,6 +114,7 @@ def _router(random: Random) -> RouterConfig:
         policy=policy,
         costs=COSTS.work_costs(10**6),
         epsilon=random.choice((0.1, 0.25, 1.0)),
+        virtual_nodes=16,
         smoothing_ns=random.choice((0, 200 * MILLISECOND)),
         floor_ns=random.choice((1, 20, 100)) * MILLISECOND,
         replicas=random.choice((1, 1, 2)),
@@ -134,14 +135,14 @@ def _router(random: Random) -> RouterConfig:
 
 
 def _instances(random: Random) -> Iterator[InstanceConfig]:
-    roles: tuple[Role, ...] = random.choice(
-        (
-            ("both",) * random.randrange(2, 7),
-            ("both",) * random.randrange(2, 5),
-            ("prefill", "decode", "decode"),
-            ("prefill", "prefill", "decode", "decode"),
-        )
+    whole: Role = "both"
+    fleets: tuple[tuple[Role, ...], ...] = (
+        (whole,) * random.randrange(2, 7),
+        (whole,) * random.randrange(2, 5),
+        ("prefill", "decode", "decode"),
+        ("prefill", "prefill", "decode", "decode"),
     )
+    roles = random.choice(fleets)
     slots = random.randrange(1, 5)
     max_running = random.choice((1, 2, 4, 8))
     for number, role in enumerate(roles):
@@ -231,7 +232,7 @@ def _crash(
     random: Random, begin: int, end: int, name: str, router: int
 ) -> Iterator[Event]:
     yield begin, "crash", (name,)
-    yield end, "restore", (name, random.random() < 0.5)
+    yield end, random.choice(("restore", "restore_empty")), (name,)
 
 
 def _flap(
@@ -240,7 +241,7 @@ def _flap(
     period = random.randrange(20, 300) * MILLISECOND
     for time in range(begin, end, period):
         yield time, "crash", (name,)
-        yield min(time + period // 2, end), "restore", (name, True)
+        yield min(time + period // 2, end), "restore", (name,)
 
 
 def _stall(

@@ -238,23 +238,21 @@ class Engine:
         self.memory.running_tokens += grown
 
     def replan(self, now: int) -> None:
-        """Memory or waiting requests have changed: start, cut or shorten a run."""
+        """Memory or waiting requests have changed: start, cut or shorten a run.
+
+        The run has been settled.
+        """
         if self.aside:
             self._reconsider()
         if self.boundary_at == IDLE:
             if self.ready_heap and self.stalled_at == IDLE:
                 self._begin(now)
-        elif self.ready_heap:
-            self._shorten(1, now)
         elif self.steps > 1:
-            self.settle(now)
             room = self.memory.free_tokens() // self.num_decoding
-            self._shorten(1 + room, now)
+            self._shorten(1 if self.ready_heap else 1 + room)
 
-    def _shorten(self, steps: int, now: int) -> None:
-        """End the run after `steps` iterations from now, that under way included."""
-        if self.steps > 1:
-            self.settle(now)
+    def _shorten(self, steps: int) -> None:
+        """End the run after at most `steps` iterations, the one under way included."""
         if self.steps > steps:
             self.steps = steps
             end = self.run_start + duration(self.first, self.growth, steps)
@@ -264,62 +262,60 @@ class Engine:
     def _begin(self, now: int) -> None:
         """Begin an iteration, and with it a run, or go idle."""
         memory, n = self.memory, self.num_decoding
-        free = memory.free_tokens()
-        if free < n:
+        if memory.token_room - memory.running_tokens - memory.prefixes.tokens < n:
             self._make_room()
             n = self.num_decoding
-            free = memory.free_tokens()
         memory.running_tokens += n
         self.context += n
         if self.prefilling or self.ready_heap:
             self.chunks = chunks = self._fill(now)
             n = self.num_decoding
-            free = memory.free_tokens() + n
         else:
             self.chunks = chunks = []
-        if not (n or chunks):
-            if self.busy_since != IDLE:
-                self.busy_before += now - self.busy_since
-                self.busy_since = IDLE
-            self.boundary_at = IDLE
-            self.steps = 0
-            return
         # What follows is costs.step_ns, from sums that are kept up to date.
         costs = self.costs
-        tokens, ranks, attention = n, self.decode_ranks, 0
+        tokens, ranks = n, self.decode_ranks
+        first = costs.overhead_ns + costs.kv_token_ns * self.context
         for flight, chunk in chunks:
             assert flight.weights is not None
             tokens += chunk
             ranks += chunk * flight.weights.rank
-            attention += costs.chunk_ns(chunk, flight.target - flight.left)
+            first += costs.chunk_ns(chunk, flight.target - flight.left)
         linear = tokens * costs.token_ps // 1000
-        if linear < costs.weights_ns:
-            linear = costs.weights_ns
+        first += linear if linear > costs.weights_ns else costs.weights_ns
         lora = ranks * costs.rank_token_ps // 1000
         reading = self.adapter_ranks * costs.rank_ns
-        self.first = first = (
-            costs.overhead_ns
-            + linear
-            + costs.kv_token_ns * self.context
-            + attention
-            + costs.sequence_ns * (n + len(chunks))
-            + (lora if lora > reading else reading)
-        )
-        self.growth = growth = n * costs.kv_token_ns
+        first += lora if lora > reading else reading
+        if costs.sequence_ns:
+            first += costs.sequence_ns * (n + len(chunks))
         if chunks:
             self.steps = 1
             end = now + first
-        else:
+        elif n:
             ends, running = self.ends, self.running
             while ends[0][1] not in running:
                 heappop(ends)  # preempted since
-            self.steps = steps = min(ends[0][0] - self.iteration, free // n)
-            end = now + duration(first, growth, steps)
+            growth = n * costs.kv_token_ns
+            steps = ends[0][0] - self.iteration
+            free = memory.token_room - memory.running_tokens - memory.prefixes.tokens
+            if steps * n > free:
+                steps = min(steps, 1 + free // n)
+            self.growth, self.steps = growth, steps
+            end = now + steps * first + growth * (steps * (steps - 1) // 2)
+        else:
+            self._go_idle(now)
+            return
         if self.busy_since == IDLE:
             self.busy_since = now
-        self.run_start = now
-        self.boundary_at = end
+        self.run_start, self.first, self.boundary_at = now, first, end
         heappush(self.queue.heap, (end, LAST + self.index))
+
+    def _go_idle(self, now: int) -> None:
+        if self.busy_since != IDLE:
+            self.busy_before += now - self.busy_since
+            self.busy_since = IDLE
+        self.boundary_at = IDLE
+        self.steps = 0
 
     def _make_room(self) -> None:
         """Room for one token more in every decoding sequence."""

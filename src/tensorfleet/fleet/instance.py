@@ -155,7 +155,8 @@ class Instance(Engine):
     def set_slowdown(self, per_mille: int, now: int) -> None:
         """From the next iteration on, steps take `per_mille` of what they should."""
         self.costs = self.config.costs.slowed(per_mille)
-        self._shorten(1, now)
+        self.settle(now)
+        self._shorten(1)
 
     def _stop(self, now: int) -> None:
         self.busy_before = self.busy_ns(now)

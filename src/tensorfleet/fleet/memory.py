@@ -30,6 +30,7 @@ class Memory:
         "running_tokens",
         "store",
         "token_bytes",
+        "token_room",
     )
 
     store: "AdapterStore"
@@ -39,7 +40,13 @@ class Memory:
         self.token_bytes = token_bytes
         self.running_tokens = 0
         self.adapter_bytes = 0
+        self.token_room = capacity // token_bytes  # tokens, beside the adapters
         self.prefixes = PrefixCache()
+
+    def add_adapter(self, size: int) -> None:
+        """An adapter takes `size` bytes, or gives them back when that is negative."""
+        self.adapter_bytes += size
+        self.token_room = (self.capacity - self.adapter_bytes) // self.token_bytes
 
     def free(self) -> int:
         """Bytes that hold nothing."""
@@ -48,8 +55,7 @@ class Memory:
 
     def free_tokens(self) -> int:
         """Tokens of KV for which there is free room."""
-        room = self.capacity - self.adapter_bytes
-        return room // self.token_bytes - self.running_tokens - self.prefixes.tokens
+        return self.token_room - self.running_tokens - self.prefixes.tokens
 
     def fits(self, size: int) -> bool:
         """Whether `size` bytes are free, or would be with everything idle evicted."""

@@ -24,7 +24,7 @@ from tensorfleet.fleet.reference import ReferenceInstance
 from tensorfleet.fleet.revisions import LOADING, READY, Weights
 from tensorfleet.fleet.simulation import Simulation
 from tensorfleet.router import AdapterKey, Decision, Report, Request, Revision, Router
-from tensorfleet.router.messages import Action
+from tensorfleet.router.messages import Action, Prefetch
 from tensorfleet.router.policy import Pool
 
 
@@ -50,6 +50,7 @@ class WatchedRouter:
         self.name = router.name
         self.exact = exact
         self.offset = 0
+        self.steady_since = 0  # its clock was right, and it did not restart
         self.roles: dict[str, str] = {}
         self.out: dict[int, str] = {}  # request → instance
         self.tried: set[int] = set()  # requests that were tried again
@@ -77,6 +78,8 @@ class WatchedRouter:
         if decision.instance is None:
             promise(bool(decision.rule), f"request {request.id} is shed without reason")
         else:
+            where = f"{decision.instance} is chosen, which is not in the pool"
+            promise(decision.instance in loads, where)
             self._sent(request, decision.instance, now)
             if policy and policy.is_bounded and not decision.overflow:
                 self._check_bound(policy.pool, decision.instance, loads, work)
@@ -124,7 +127,7 @@ class WatchedRouter:
         ring, config = pool.ring, self.router.config
         total = sum(loads.values())
         if ring.smoothing_ns:
-            total = self.highest[id(pool)] = max(self.highest.get(id(pool), 0), total)
+            total = self._see_total(pool, total)
         weights = {other: Fraction(pool.instances[other].weight) for other in loads}
         growth = 1 + Fraction(str(config.epsilon))
         limit = ceil(growth * (total + work) / sum(weights.values()))
@@ -139,32 +142,38 @@ class WatchedRouter:
     def _audit(self, now: int) -> None:
         """What the router counts is what went past here, and its ring agrees."""
         believed = self.router.members.instances
-        promise(set(believed) == set(self.roles), f"{self.name} knows {list(believed)}")
+        if believed.keys() != self.roles.keys():
+            raise Broken(f"{self.name} knows {list(believed)}, not {list(self.roles)}")
         if self.exact:
             out = Counter(self.out.values())
             for name, instance in believed.items():
-                promise(
-                    instance.num_requests == out[name],
-                    f"{self.name} counts {instance.num_requests} requests on {name}:",
-                    f"{out[name]} are out",
-                )
-            gone = set(self.router.sent) - set(self.out)
-            promise(not gone, f"{self.name} waits for {sorted(gone)}, which came back")
+                if instance.num_requests != out[name]:
+                    raise Broken(
+                        f"{self.name} counts {instance.num_requests} requests on "
+                        f"{name}, and {out[name]} are out"
+                    )
+            if self.router.sent.keys() != self.out.keys():
+                waits, out_now = sorted(self.router.sent), sorted(self.out)
+                raise Broken(f"{self.name} waits for {waits}, and {out_now} are out")
         for policy in self.router.members.policies():
-            ring = policy.pool.ring
+            ring, instances = policy.pool.ring, policy.pool.instances
             total = sum(ring.loads.values())
-            promise(ring.total == total, f"a ring sums {total} to {ring.total}")
-            key = id(policy.pool)
-            self.highest[key] = max(self.highest.get(key, 0), total)
+            if ring.total != total:
+                raise Broken(f"a ring sums {total} to {ring.total}")
+            self._see_total(policy.pool, total)
             for name, load in ring.loads.items():
-                instance = policy.pool.instances[name]
-                truth = (
-                    instance.num_requests if policy.counts_requests else instance.load
-                )
-                promise(
-                    load == truth,
-                    f"{self.name} believes {truth} of {name}, its ring {load}",
-                )
+                belief = instances[name]
+                truth = belief.num_requests if policy.counts_requests else belief.load
+                if load != truth:
+                    raise Broken(
+                        f"{self.name} believes {truth} of {name}, and its ring {load}"
+                    )
+
+    def _see_total(self, pool: Pool, total: int) -> int:
+        """The largest total load of the pool so far, this one included."""
+        known = self.highest.get(id(pool), 0)
+        self.highest[id(pool)] = largest = max(known, total)
+        return largest
 
     # --- the rest ----------------------------------------------------------------
 
@@ -176,6 +185,11 @@ class WatchedRouter:
     def step(self, now: int) -> Sequence[Action]:
         actions = self.router.step(self.clock(now))
         self.diary.extend((now, action) for action in actions)
+        for action in actions:
+            if isinstance(action, Prefetch):
+                names = self.router.replicas().get(action.key, ())
+                where = f"{action.instance} is to load {action.key}, and serves it"
+                promise(action.instance not in names, where)
         self._audit(now)
         return actions
 
@@ -189,9 +203,6 @@ class WatchedRouter:
 
     def leave(self, instance: str, now: int) -> None:
         del self.roles[instance]
-        for request in [id for id, name in self.out.items() if name == instance]:
-            if not self.exact:
-                del self.out[request]
         self.router.leave(instance, self.clock(now))
         self._audit(now)
 
@@ -214,6 +225,8 @@ class WatchedSimulation(Simulation):
     def __init__(self, *args: object, **options: object) -> None:
         self.ends: Counter[int] = Counter()
         self.served: dict[int, set[int]] = {}
+        self.down_since: dict[str, int] = {}
+        self.kept: set[tuple[str | None, AdapterKey, int, str]] = set()
         self.hashes: dict[tuple[AdapterKey, int], str] = {}
         super().__init__(*args, **options)  # type: ignore[arg-type]
 
@@ -239,7 +252,18 @@ class WatchedSimulation(Simulation):
             flight.arrival <= flight.first_token <= now and flight.retries <= 1,
             f"{who} has impossible times or retries: {flight}",
         )
+        self._keep(flight)
         super().ended(flight, now)
+
+    def handed_on(self, flight: Flight, now: int) -> None:
+        self._keep(flight)
+        super().handed_on(flight, now)
+
+    def _keep(self, flight: Flight) -> None:
+        """Its instance may reuse its KV, for the same revision only."""
+        request = flight.request
+        kv = request.session, request.key, flight.generation, flight.instance
+        self.kept.add(kv)
 
     def _end(self, flight: Flight, now: int, status: Status, reason: str) -> None:
         self._count_end(flight)
@@ -262,6 +286,44 @@ class WatchedSimulation(Simulation):
 
     # --- instances ---------------------------------------------------------------
 
+    def crash(self, name: str) -> None:
+        super().crash(name)
+        self.kept = {kv for kv in self.kept if kv[-1] != name}
+        self._note_health(name)
+
+    def restore(self, name: str, *, keep_host: bool = True) -> None:
+        super().restore(name, keep_host=keep_host)
+        self._note_health(name)
+
+    def stall(self, name: str) -> None:
+        super().stall(name)
+        self._note_health(name)
+
+    def resume(self, name: str) -> None:
+        super().resume(name)
+        self._note_health(name)
+
+    def _note_health(self, name: str) -> None:
+        instance = self.instances[name]
+        if instance.is_up and instance.stalled_at < 0:
+            self.down_since.pop(name, None)
+        else:
+            self.down_since.setdefault(name, self.now)
+
+    def _step(self, now: int) -> None:
+        """Who has been silent for long enough is in no pool, if clocks are right."""
+        super()._step(now)
+        slack = self.fleet.report_delay_ns + self.fleet.step_interval_ns
+        for router in self.routers:
+            if not isinstance(router, WatchedRouter) or router.offset:
+                continue
+            patience = router.router.config.suspect_after_ns + slack
+            for policy in router.router.members.policies():
+                for name in policy.pool.names:
+                    since = max(self.down_since.get(name, now), router.steady_since)
+                    where = f"{name} is silent since {since} and in a pool at {now}"
+                    promise(now - since <= patience, where)
+
     def _add(self, config: InstanceConfig) -> Instance | ReferenceInstance:
         instance = super()._add(config)
         if isinstance(instance, Instance):
@@ -281,6 +343,10 @@ class WatchedSimulation(Simulation):
                 f"{who} with generation {weights.generation}, which is gone",
             )
             promise(weights.adapter.key == flight.request.key, who, "with another's")
+            kv = flight.request.session, flight.request.key, weights.generation
+            known = (*kv, instance.config.name) in self.kept
+            cached = flight.cached_tokens and not flight.transferred
+            promise(known or not cached, who, "with KV of another")
             self.served.setdefault(flight.request.id, set()).add(weights.generation)
         check_memory(instance)
         instance.boundary(now)

@@ -105,7 +105,7 @@ class Decision(NamedTuple):
         """The decision as a sentence."""
         wait = f"{self.predicted_wait_ns / 1e6:.1f} ms"
         if self.instance is None:
-            return f"shed ({self.rule}): the shortest wait in reach is {wait}"
+            return f"shed: {self.rule}"
         parts = [f"{self.instance} by {self.rule}, {wait} of work ahead"]
         if len(self.considered) > 1:
             parts.append(f"compared {', '.join(self.considered)}")

@@ -19,6 +19,9 @@ from tensorfleet.router.messages import Action, AdapterKey, Request
 Choice = tuple[str, str, tuple[str, ...], int, bool]
 
 
+MAX_SESSIONS = 200_000  # conversations whose place is remembered
+
+
 class Pool:
     """The instances of one base model that may be chosen, on a ring of their own.
 
@@ -48,6 +51,14 @@ class Pool:
         del self.instances[name]
         self.names.remove(name)
         self.version += 1
+
+    def returns(self, session: str, name: str) -> bool:
+        """Whether the session was at this instance before; remembers that it is now."""
+        before = self.sessions.get(session)
+        if before is None and len(self.sessions) >= MAX_SESSIONS:
+            self.sessions.clear()
+        self.sessions[session] = name
+        return before == name
 
     def holders(self, key: AdapterKey) -> Iterator[str]:
         """The instances believed to hold the adapter.  O(instances)."""
@@ -85,9 +96,13 @@ class Policy:
     def step(self, now: int, generation: Callable[[AdapterKey], int]) -> list[Action]:
         """One round of the policy's control loop, where it has one.
 
-        `generation` tells the newest generation of an adapter.
+        `generation` tells the newest generation of an adapter. Only the router that
+        leads calls this; the others call `follow`.
         """
         return []
+
+    def follow(self, now: int) -> None:
+        """One round of a router that does not lead."""
 
 
 def ring_key(key: AdapterKey) -> str:

@@ -28,6 +28,10 @@ class ReplicatingPolicy(Policy):
     def step(self, now: int, generation: Callable[[AdapterKey], int]) -> list[Action]:
         return self.loop.step(now, generation)
 
+    def follow(self, now: int) -> None:
+        """Forget what was counted for a loop that another router runs."""
+        self.table.work.clear()
+
     def replicas(self) -> Mapping[AdapterKey, tuple[str, ...]]:
         return {key: row.serving() for key, row in self.table.rows.items()}
 

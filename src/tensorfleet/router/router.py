@@ -25,6 +25,7 @@ from tensorfleet.router.messages import (
     Action,
     AdapterKey,
     Decision,
+    Publish,
     Report,
     Request,
     Revision,
@@ -33,7 +34,6 @@ from tensorfleet.router.policy import Choice, Policy, Pool, ring_key
 from tensorfleet.router.replicating import ReplicatingPolicy
 from tensorfleet.router.revisions import RevisionLoop
 
-MAX_SESSIONS = 200_000
 # Makes the named tuple without naming its fields, which takes half the time.
 make_decision = partial(tuple.__new__, Decision)
 
@@ -60,6 +60,7 @@ class Router:
         self.members = Membership(self.config, self.random)
         self.revisions = RevisionLoop(self.config)
         self.sent: dict[int, Sent] = {}
+        self.published: Mapping[AdapterKey, tuple[str, ...]] = {}
         # The mean length of outputs so far, in 1/1024 tokens.
         self.mean_output = self.config.expected_output << 10
 
@@ -182,10 +183,17 @@ class Router:
             self.members.follow_health(instance, now)
         leads = self.lease is None or self.lease.claim(self.name, now)
         actions: list[Action] = []
-        if leads:
-            for policy in self.members.policies():
+        for policy in self.members.policies():
+            if leads:
                 actions += policy.step(now, self.revisions.generation)
-        return actions + self._step_revisions(now, leads)
+            else:
+                policy.follow(now)
+        actions += self._step_revisions(now, leads)
+        replicas = self.replicas()
+        if leads and self.lease is not None and replicas != self.published:
+            self.published = replicas
+            actions.append(Publish(replicas))
+        return actions
 
     def replicas(self) -> Mapping[AdapterKey, tuple[str, ...]]:
         """Who serves each adapter that has a row in the replica table."""
@@ -249,9 +257,10 @@ class Router:
         cold = key not in instance.resident and not instance.holds(key)
         if wait > self.config.shed_wait_ns:
             self.members.update_load(instance)
-            return Decision(None, considered, steps, overflow, cold, wait, rule)
-        if request.session is not None:
-            work -= self._cached(pool, request, name)
+            reason = f"{wait / 1e6:.0f} ms of work ahead on {name}, found by {rule}"
+            return Decision(None, considered, steps, overflow, cold, wait, reason)
+        if request.session is not None and pool.returns(request.session, name):
+            work -= request.prefix_tokens * self.config.costs.prefill_ns_per_token
         sent = (request.id, instance, key, work, now, retried)
         self.sent[request.id] = sent
         instance.recent[request.id] = sent
@@ -276,17 +285,6 @@ class Router:
             members.follow_health(instance, now)
             self.revisions.failed(sent[2], instance.name, now)
         members.update_load(instance)
-
-    def _cached(self, pool: Pool, request: Request, name: str) -> int:
-        """Work that a session saves where it was before; remembers where it is now."""
-        sessions, session = pool.sessions, request.session
-        assert session is not None
-        stays = sessions.get(session) == name
-        if not stays and len(sessions) >= MAX_SESSIONS:
-            sessions.clear()
-        sessions[session] = name
-        costs = self.config.costs
-        return request.prefix_tokens * costs.prefill_ns_per_token if stays else 0
 
     def _with_revision(self, pool: Pool, request: Request) -> Choice | None:
         """The least loaded holder of the revision that the request insists on."""

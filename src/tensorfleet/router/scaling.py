@@ -41,6 +41,7 @@ class ScalingLoop:
         self.hysteresis = hysteresis
         self.last: int | None = None
         self.prefetching: list[tuple[AdapterKey, str]] = []
+        self.rates: dict[AdapterKey, int] = {}  # of the last period, in millionths
         self.share = round(config.replica_share * MILLION)
 
     def step(self, now: int, generation: Generation) -> list[Action]:
@@ -65,7 +66,8 @@ class ScalingLoop:
                 self._grow(row, wanted - held, now, generation(row.key), actions)
             elif self._has_cooled(row, wanted, held, now):
                 self._shrink(row, wanted, now)
-            if row.demand < NOTICEABLE and row.serving() == self.table.home(row.key):
+            quiet = max(row.demand, self.rates.get(row.key, 0)) < NOTICEABLE
+            if quiet and row.serving() == self.table.home(row.key):
                 self.table.forget(row.key)
         return actions
 
@@ -77,15 +79,31 @@ class ScalingLoop:
     def _measured(self, elapsed: int, now: int) -> list[Row]:
         """The rows with their demand brought up to date."""
         table = self.table
-        work, table.work = table.work, {}
-        for key, amount in work.items():
-            if amount * MILLION // elapsed >= NOTICEABLE:
+        counted, table.work = table.work, {}
+        own, total = self._own_and_total()
+        self.rates = rates = {
+            key: work * total // own * MILLION // elapsed
+            for key, work in counted.items()
+        }
+        for key, rate in rates.items():
+            if rate >= NOTICEABLE:
                 table.row(key, now)
         for row in table.rows.values():
-            rate = work.get(row.key, 0) * MILLION // elapsed
+            rate = rates.get(row.key, 0)
             gap = (rate - row.demand) * elapsed
             row.demand += gap // (self.config.heat_half_life_ns + elapsed)
         return list(table.rows.values())
+
+    def _own_and_total(self) -> tuple[int, int]:
+        """Work that this router has out, and that all have, to tell demand by.
+
+        A router counts its own requests only. What the others send of an adapter is
+        taken to be in proportion to what they send of all.
+        """
+        instances = self.pool.instances.values()
+        total = sum(instance.load for instance in instances)
+        own = total - sum(instance.foreign for instance in instances)
+        return (own, total) if own > 0 else (1, 1)
 
     def _grow(
         self, row: Row, count: int, now: int, generation: int, actions: list[Action]
