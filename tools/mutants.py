@@ -71,7 +71,10 @@ def catalogue() -> list[Mutant]:
 
 
 def net_runs(net: str, seeds: int, source: Path) -> str | None:
-    """Run a net against the package in `source`: None, or what failed first."""
+    """Run a net against the package in `source`: None, or what failed first.
+
+    Raises ValueError for a net without tests.
+    """
     environment = {
         **os.environ,
         "PYTHONPATH": str(source / "src"),
@@ -96,6 +99,8 @@ def net_runs(net: str, seeds: int, source: Path) -> str | None:
         return f"{net}: not finished after {TIMEOUT_SECONDS} s"
     if result.returncode == 0:
         return None
+    if net != "chaos" and result.returncode in (4, 5):  # pytest: no such file, no tests
+        raise ValueError(f"the net {net!r} has no tests")
     return f"{net}: {_reason(result.stdout + result.stderr)}"
 
 

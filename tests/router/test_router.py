@@ -190,7 +190,7 @@ def test_demand_grows_replicas_by_prefetch_before_they_serve():
     router = make("tensorfleet", scaling_period_ns=SECOND, floor_ns=10 * SECOND)
     request, now, asked_for, served = Requests(), 0, [], set()
     resident = {name: {} for name in "nopqr"}
-    for _ in range(30):
+    for _ in range(60):
         now += SECOND
         for name in "nopqr":
             router.observe(report(name, now, resident=dict(resident[name])), now)
