@@ -67,10 +67,15 @@ def run_contest(contest: Contest, repeats: int) -> Outcome:
 
     times = times_in_turns(contest.contestants.values(), repeats, prepared)
     found = dict(zip(contest.contestants, times, strict=True))
+    return outcome(contest.name, contest.operations, found)
+
+
+def outcome(name: str, operations: int, times: dict[str, list[float]]) -> Outcome:
+    """Of the seconds that each contestant took for so many operations, run by run."""
     return Outcome(
-        contest.name,
-        {name: median(t) / contest.operations * 1e6 for name, t in found.items()},
-        {name: _spread(t) for name, t in found.items()},
+        name,
+        {who: median(seconds) / operations * 1e6 for who, seconds in times.items()},
+        {who: _spread(seconds) for who, seconds in times.items()},
     )
 
 

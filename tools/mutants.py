@@ -24,7 +24,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copytree, ignore_patterns
@@ -34,12 +34,14 @@ from time import monotonic
 ROOT = Path(__file__).parents[1]
 CATALOGUE = Path(__file__).with_suffix(".toml")
 TIMEOUT_SECONDS = 900
-# Without tensors, which these tests do not need; else like tests/conftest.py.
+# As tests/conftest.py, but without tensors, which these tests do not need, and without
+# shrinking: that a test fails is enough.
 CONFTEST = """
-import hypothesis
+from hypothesis import Phase, settings
 
-hypothesis.settings.register_profile("book", derandomize=True, deadline=None)
-hypothesis.settings.load_profile("book")
+phases = [Phase.explicit, Phase.generate]
+settings.register_profile("mutants", derandomize=True, deadline=None, phases=phases)
+settings.load_profile("mutants")
 """
 
 
@@ -146,8 +148,9 @@ def hunt(mutants: Sequence[Mutant], seeds: int, jobs: int) -> int:
 
     escaped = 0
     with ThreadPoolExecutor(jobs) as pool:
-        for number, result in enumerate(pool.map(attempt, mutants), start=1):
-            mutant, outcome, what, seconds = result
+        attempts = [pool.submit(attempt, mutant) for mutant in mutants]
+        for number, done in enumerate(as_completed(attempts), start=1):
+            mutant, outcome, what, seconds = done.result()
             escaped += outcome != "found"
             place = f"[{number}/{len(mutants)}] {outcome:8} {seconds:5.1f} s"
             print(f"{place}  {mutant.name} ({mutant.file})", flush=True)

@@ -357,3 +357,18 @@ def test_the_index_forgets_what_no_longer_counts():
     for left in range(49, 0, -1):
         ring.remove(f"node-{left}")
         assert len(ring._index._heap) <= 2 * left + 8
+
+
+@pytest.mark.parametrize(("amount", "is_taken"), [(6, False), (7, True)])
+@pytest.mark.parametrize("weight", [1.0, 2.0])
+def test_an_offer_is_taken_below_the_cap_and_not_at_it(amount, is_taken, weight):
+    """1.25 · (10 + 6) / 2 is 10, and with 7 it is 11; two weights of 2 change nothing.
+
+    The cap of weight 2 is twice ⌈1.25 · (10 + 6) / 4⌉ = 5, and with 7 twice 6.
+    """
+    ring = BoundedRing(epsilon=0.25)
+    for node in "xy":
+        ring.add(node, weight)
+    ring.set_load("x", 10)
+    assert ring.offer("x", amount, 0) == is_taken
+    assert ring.loads["x"] == 10 + amount * is_taken

@@ -68,11 +68,11 @@ def test_an_adapter_is_held_when_it_is_asked_for_loading_or_resident():
     router.observe(report("x", 5, free_slots=3), 5)
     assert router.route(Request(id=1, key=KEY, prompt_tokens=1), 10).cold
     assert x.holds(KEY)
-    assert x.free_slots() == 2
+    assert x.free_slots == 2
     assert not router.route(Request(id=2, key=KEY, prompt_tokens=1), 11).cold
     router.observe(report("x", 12, free_slots=2, loading={KEY: 1}), 12)
     assert x.holds(KEY)
-    assert x.free_slots() == 2
+    assert x.free_slots == 2
     router.observe(report("x", 13, free_slots=2, resident={KEY: 1}), 13)
     assert x.holds(KEY)
     router.observe(report("x", 14, free_slots=3), 14)
@@ -195,7 +195,7 @@ class Beliefs(RuleBasedStateMachine):
         assert self.x.num_requests == len(self.out)
         assert [self.x.holds(key) for key in KEYS] == [self.holds(k) for k in KEYS]
         free = self.latest.free_slots - len(self.asked) if self.latest else 0
-        assert self.x.free_slots() == free
+        assert self.x.free_slots == free
 
 
 Beliefs.TestCase.settings = settings(max_examples=100, stateful_step_count=40)

@@ -180,14 +180,16 @@ def test_notes_compare_two_of_the_replicas_by_queue_and_utilisation():
 
 class TestTensorFleet:
     def test_stays_at_home_below_the_floor_and_then_takes_the_cheapest(self):
-        router = make_router("tensorfleet", floor_ns=50 * MILLISECOND)
+        router = make_router("tensorfleet", replicas=1, floor_ns=50 * MILLISECOND)
         request, home = Requests(), clockwise("a")[0]
         names = [chosen(router, request("a", 10_000)) for _ in range(6)]
         assert names[:5] == [home] * 5
         assert names[5] != home
 
     def test_a_full_home_makes_way_for_a_holder_before_an_idle_stranger(self):
-        router = make_router("tensorfleet", floor_ns=0, cold_ns=100 * MILLISECOND)
+        router = make_router(
+            "tensorfleet", replicas=1, floor_ns=0, cold_ns=100 * MILLISECOND
+        )
         request = Requests()
         home, *others = clockwise("a")
         holder = others[-1]
@@ -198,7 +200,8 @@ class TestTensorFleet:
         assert chosen(router, request("a"), 1) == holder
 
     def test_it_goes_to_a_free_slot_before_one_that_must_be_waited_for(self):
-        router, request = make_router("tensorfleet", floor_ns=0), Requests()
+        router = make_router("tensorfleet", replicas=1, floor_ns=0)
+        request = Requests()
         home, *others = clockwise("a")
         router.observe(report(home, 1, work=SECOND), 1)
         for name in others[:-1]:
@@ -206,7 +209,7 @@ class TestTensorFleet:
         assert chosen(router, request("a"), 1) == others[-1]
 
     def test_two_spills_within_a_second_make_a_replica(self):
-        router = make_router("tensorfleet", floor_ns=0, max_replicas=3)
+        router = make_router("tensorfleet", replicas=1, floor_ns=0, max_replicas=3)
         request, home = Requests(), clockwise("a")[0]
         now = count(1)
         for _ in range(2):
@@ -216,8 +219,8 @@ class TestTensorFleet:
         assert len(router.replicas()[key("a")]) == 2
 
     def test_spills_far_apart_make_none(self):
-        router, request = make_router("tensorfleet", floor_ns=0), Requests()
-        home = clockwise("a")[0]
+        router = make_router("tensorfleet", replicas=1, floor_ns=0)
+        request, home = Requests(), clockwise("a")[0]
         for time in (1, 2 * SECOND):
             for name in NAMES:
                 router.observe(report(name, time), time)

@@ -1,107 +1,17 @@
-"""The adapters of one instance: slots on the GPU, a cache in host memory, the way in.
+"""The adapters of one instance: who asks for them, and which revision they get.
 
-    hub ──egress, network──→ host memory ──PCIe──→ a slot on the GPU
-
-Each (adapter, generation) takes one slot and its bytes of the GPU's pool from the start
-of its load. Loads run beside the computation, one after the other on each wire. A
-request for an adapter that is being loaded joins that load. When no slot or no room can
-be had, since all others are in use, loads queue, first come, first served.
-
-What no request uses or waits for is idle: it stays until its slot or its bytes are
-needed, least recently used first. Revisions are handled by `revisions`.
-
-An adapter that a request finds missing is loaded in the newest generation at the hub.
-
-Does not handle: fairness towards a cold adapter on an instance all of whose slots stay
-in use, aborting a load that nobody wants any more, and moving adapters between GPUs.
+A request for an adapter that is being loaded joins that load. One that finds its
+adapter missing has it loaded in the newest generation at the hub. Room and transfers
+are in `slots`, the rules of revisions in `revisions`.
 """
 
-from collections import deque
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
-
-from tensorfleet.fleet.config import InstanceConfig
-from tensorfleet.fleet.events import EventQueue
-from tensorfleet.fleet.hub import Hub
-from tensorfleet.fleet.links import Link
-from tensorfleet.fleet.memory import Memory
 from tensorfleet.fleet.revisions import GONE, LOADING, QUEUED, READY, Adapter, Weights
+from tensorfleet.fleet.slots import Slots
 from tensorfleet.router.messages import AdapterKey
 
-Contents = tuple[Mapping[AdapterKey, int], Mapping[AdapterKey, int]]
 
-
-class Owner(Protocol):
-    """The instance, as the store sees it."""
-
-    def settle(self, now: int) -> None:
-        """Bring memory up to date: something is about to look at it."""
-
-    def ready(self, flights: list[Any], now: int) -> None:
-        """The adapter that these requests waited for is there."""
-
-    def replan(self, now: int) -> None:
-        """Memory or waiting requests have changed."""
-
-
-class HostCache:
-    """Adapters in host memory, the least recently used leaving first."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.used = 0
-        self.sizes: dict[tuple[AdapterKey, int], int] = {}
-
-    def touch(self, key: AdapterKey, generation: int) -> bool:
-        """Whether it is there; it is used now."""
-        size = self.sizes.pop((key, generation), None)
-        if size is None:
-            return False
-        self.sizes[key, generation] = size
-        return True
-
-    def put(self, key: AdapterKey, generation: int, size: int) -> None:
-        """Keep it, unless it is larger than the whole cache."""
-        if size > self.limit or self.touch(key, generation):
-            return
-        while self.used + size > self.limit:
-            self.used -= self.sizes.pop(next(iter(self.sizes)))
-        self.sizes[key, generation] = size
-        self.used += size
-
-
-class AdapterStore:
-    """Who has a slot, who gets one next, and what is on its way."""
-
-    def __init__(
-        self,
-        config: InstanceConfig,
-        memory: Memory,
-        host: HostCache,
-        hub: Hub,
-        rank_of: Callable[[AdapterKey], int],
-        queue: EventQueue,
-        owner: Owner,
-    ) -> None:
-        self.config = config
-        self.memory = memory
-        self.host = host
-        self.hub = hub
-        self.rank_of = rank_of
-        self.events = queue
-        self.owner = owner
-        self.pcie = Link(config.pcie_bytes_per_s)
-        self.network = Link(config.network_bytes_per_s)
-        self.adapters: dict[AdapterKey, Adapter] = {}
-        self.idle: dict[Weights, int] = {}  # → time of last use, in that order
-        self.idle_bytes = 0
-        self.slots_used = 0
-        self.loads: deque[Weights] = deque()  # those that wait for a slot or for room
-        # What reports say, and the adapters of which that may be out of date.
-        self._resident: dict[AdapterKey, int] = {}
-        self._loading: dict[AdapterKey, int] = {}
-        self._changed: dict[AdapterKey, Adapter] = {}
-        self._contents: Contents = ({}, {})
+class AdapterStore(Slots):
+    """What an instance's engine asks for adapters, and the router for prefetches."""
 
     # --- requests ----------------------------------------------------------------
 
@@ -155,10 +65,6 @@ class AdapterStore:
             elif adapter.serving is not None:
                 self.unused(adapter.serving, now)
 
-    def size_of(self, key: AdapterKey) -> int:
-        """The adapter's bytes."""
-        return self.config.costs.adapter_bytes(self.rank_of(key))
-
     # --- the router's wishes -----------------------------------------------------
 
     def prefetch(self, key: AdapterKey, now: int) -> None:
@@ -198,22 +104,6 @@ class AdapterStore:
 
     # --- loads -------------------------------------------------------------------
 
-    def grant(self, now: int) -> None:
-        """Start the loads that have waited longest, as far as there is room."""
-        while self.loads and (
-            self.loads[0].state == GONE or self._can_start(self.loads[0])
-        ):
-            weights = self.loads.popleft()
-            if weights.state == QUEUED:
-                self._start(weights, now)
-
-    def fetched(self, now: int, weights: Weights) -> None:
-        """The adapter has come from the hub: on to the GPU."""
-        if weights.state == LOADING:
-            self.host.put(weights.adapter.key, weights.generation, weights.size)
-            end = self.pcie.send(weights.size, now)
-            self.events.push(end, self.loaded, weights)
-
     def loaded(self, now: int, weights: Weights) -> None:
         """The adapter is on the GPU."""
         if weights.state != LOADING:
@@ -242,55 +132,6 @@ class AdapterStore:
             self.grant(now)
             self.owner.replan(now)
 
-    def cancel(self) -> None:
-        """Nothing that is here or under way will ever be used: the instance is gone."""
-        for adapter in self.adapters.values():
-            for weights in adapter.held.values():
-                weights.state = GONE
-            adapter.incoming = None
-
-    # --- reports -----------------------------------------------------------------
-
-    def contents(self) -> Contents:
-        """(resident, loading): generations by adapter. The same until they change."""
-        for adapter in self._changed.values():
-            self._list(adapter)
-        if self._changed:
-            self._changed = {}
-            self._contents = (dict(self._resident), dict(self._loading))
-        return self._contents
-
-    def _list(self, adapter: Adapter) -> None:
-        key = adapter.key
-        self._resident.pop(key, None)
-        self._loading.pop(key, None)
-        for weights in (adapter.serving, adapter.incoming):
-            if weights is not None and weights.state != READY:
-                self._loading[key] = weights.generation
-        serving = adapter.serving
-        if serving is not None and serving.state == READY:
-            self._resident[key] = serving.generation
-
-    def available_slots(self) -> int:
-        """Slots that a load could have now: empty ones, and those of idle adapters."""
-        return self.config.slots - self.slots_used + len(self.idle)
-
-    # --- eviction ----------------------------------------------------------------
-
-    def oldest_use(self) -> int | None:
-        """When the idle adapter that goes first was last used, None without one."""
-        for time in self.idle.values():
-            return time
-        return None
-
-    def evict(self, keep: Weights | None = None) -> None:
-        """Drop the least recently used idle adapter, `keep` only if it is the last."""
-        candidates = iter(self.idle)
-        weights = next(candidates)
-        if weights is keep:
-            weights = next(candidates, weights)
-        self._free(weights)
-
     # --- inside ------------------------------------------------------------------
 
     def _want(self, key: AdapterKey, now: int) -> Adapter:
@@ -308,41 +149,6 @@ class AdapterStore:
     def _hold(self, adapter: Adapter, generation: int) -> Weights:
         key = adapter.key
         return adapter.hold(generation, self.rank_of(key), self.size_of(key))
-
-    def _load(self, weights: Weights, now: int) -> None:
-        self._changed[weights.adapter.key] = weights.adapter
-        if self.loads or not self._can_start(weights):
-            self.loads.append(weights)
-        else:
-            self._start(weights, now)
-
-    def _can_start(self, weights: Weights) -> bool:
-        if self.available_slots() < 1:
-            return False
-        in_use = self.memory.adapter_bytes - self.idle_bytes
-        if in_use + weights.size > self.config.adapter_pool_bytes:
-            return False
-        return self.memory.fits(weights.size)
-
-    def _start(self, weights: Weights, now: int) -> None:
-        """Give it a slot and its bytes, and send it on its way."""
-        keep = weights.adapter.serving
-        memory, size = self.memory, weights.size
-        while (
-            self.slots_used == self.config.slots
-            or memory.adapter_bytes + size > self.config.adapter_pool_bytes
-        ):
-            self.evict(keep)
-        memory.reclaim(size, keep)
-        self.slots_used += 1
-        memory.add_adapter(size)
-        weights.state = LOADING
-        if self.host.touch(weights.adapter.key, weights.generation):
-            end = self.pcie.send(size, now)
-            self.events.push(end, self.loaded, weights)
-        else:
-            end = self.hub.fetch(size, now, self.network)
-            self.events.push(end, self.fetched, weights)
 
     def _swap_when_due(self, adapter: Adapter, now: int) -> None:
         if adapter.is_due(now):
@@ -378,22 +184,6 @@ class AdapterStore:
             self.idle[weights] = now
             self.idle_bytes += weights.size
 
-    def not_idle(self, weights: Weights) -> None:
-        """A request has come for idle weights."""
-        del self.idle[weights]
-        self.idle_bytes -= weights.size
-
-    def _free(self, weights: Weights) -> None:
-        """Take the slot and the bytes away from weights that are ready."""
-        if weights in self.idle:
-            self.not_idle(weights)
-        self.slots_used -= 1
-        self.memory.add_adapter(-weights.size)
-        self._forget(weights)
-
-    def _forget(self, weights: Weights) -> None:
-        adapter = weights.adapter
-        adapter.drop(weights)
-        self._changed[adapter.key] = adapter
-        if not adapter.held:
-            del self.adapters[adapter.key]
+    def size_of(self, key: AdapterKey) -> int:
+        """The adapter's bytes."""
+        return self.config.costs.adapter_bytes(self.rank_of(key))

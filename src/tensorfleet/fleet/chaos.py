@@ -145,6 +145,12 @@ class World(WatchedSimulation):
         if flying:
             yield f"requests {flying} have not ended"
         present = [name for name in self.instances if name not in self.removed]
+        tables = [
+            {key: set(names) for key, names in router.router.replicas().items()}
+            for router in self.watched()
+        ]
+        if any(table != tables[0] for table in tables):
+            yield f"the routers disagree on the replicas: {tables}"
         for router in self.watched():
             inner = router.router
             pools = [policy.pool for policy in inner.members.policies()]
@@ -221,8 +227,8 @@ def _settle(world: World) -> None:
             check_memory(instance)
 
 
-def check(seed: int) -> None:
-    """Run one seed. Raises Broken, or whatever goes wrong."""
+def check(seed: int) -> World:
+    """Run one seed; returns what is left. Raises Broken, or whatever goes wrong."""
     plan = draw_plan(seed)
     world = run(plan)
     if seed % REPEAT_EVERY == 0:
@@ -230,6 +236,7 @@ def check(seed: int) -> None:
         promise(run(plan).record() == record, "the same seed gives another result")
         plain = run(plan, reference=True).record()
         promise(plain == record, "stepping every iteration gives another result")
+    return world
 
 
 def complaint(seed: int) -> str | None:

@@ -7,11 +7,12 @@ in the ways in which machines fail. How it serves is in `engine`.
 from collections.abc import Callable, Sequence
 from itertools import chain
 
-from tensorfleet.fleet.adapters import HostCache
+from tensorfleet.fleet.batch import IDLE
 from tensorfleet.fleet.config import InstanceConfig
-from tensorfleet.fleet.engine import IDLE, Engine
+from tensorfleet.fleet.engine import Engine
 from tensorfleet.fleet.events import EventQueue
 from tensorfleet.fleet.flights import Flight
+from tensorfleet.fleet.host import HostCache
 from tensorfleet.fleet.hub import Hub
 from tensorfleet.fleet.links import Link
 from tensorfleet.fleet.station import Station
@@ -24,6 +25,15 @@ class Instance(Engine):
     It is up or down, and a new `incarnation` each time it comes up again; while
     `is_failing` it answers errors at once, and from `stalled_at` on it does nothing.
     """
+
+    __slots__ = (
+        "incarnation",
+        "is_failing",
+        "is_up",
+        "last_reports",
+        "uplink",
+        "work_costs",
+    )
 
     def __init__(
         self,
@@ -125,10 +135,10 @@ class Instance(Engine):
                 weights.line = []
                 weights.batch = 0
         for flight in lost:
-            if flight.weights is None:
-                self.store.give_up(flight.adapter, now)
-            else:
+            if flight.weights is not None:
                 self.store.leave(flight.weights, now)
+            elif flight.adapter is not None:
+                self.store.give_up(flight.adapter, now)
         self._empty_batch()
         self.store.grant(now)
         return lost

@@ -20,7 +20,7 @@ from math import ceil
 from tensorfleet.fleet.config import InstanceConfig
 from tensorfleet.fleet.flights import Flight, Status
 from tensorfleet.fleet.instance import Instance
-from tensorfleet.fleet.reference import ReferenceInstance
+from tensorfleet.fleet.reference_instance import ReferenceInstance
 from tensorfleet.fleet.revisions import LOADING, READY, Weights
 from tensorfleet.fleet.simulation import Simulation
 from tensorfleet.router import AdapterKey, Decision, Report, Request, Revision, Router

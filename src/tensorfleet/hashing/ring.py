@@ -100,11 +100,11 @@ class HashRing:
         `count` is less than 1.
         """
         num_nodes = len(self._num_points)
-        if not num_nodes:
-            raise ValueError("the ring is empty: it must have a node to own a key")
-        if count < 1:
-            raise ValueError(f"count is {count}: it must be at least 1")
-        if count > num_nodes:
+        if not 0 < count <= num_nodes:
+            if not num_nodes:
+                raise ValueError("the ring is empty: it must have a node to own a key")
+            if count < 1:
+                raise ValueError(f"count is {count}: it must be at least 1")
             count = num_nodes
         return self._points.distinct(self.hash(key), count)
 

@@ -125,7 +125,7 @@ class LoraAffinity(Policy):
         names = self.pool.names
         limit = self.config.threshold * (self.pool.ring.total + work) / len(names)
         holders = [n for n in self.pool.holders(request.key) if loads[n] <= limit]
-        roomy = holders or [n for n in names if instances[n].free_slots() > 0]
+        roomy = holders or [n for n in names if instances[n].free_slots > 0]
         name = min(roomy or names, key=loads.__getitem__)
         return name, "affinity" if holders else "least work", (), 0, False
 

@@ -48,14 +48,14 @@ class RouterConfig:
 
     policy: str = "tensorfleet"
     costs: WorkCosts = WorkCosts()
-    epsilon: float = 0.5
+    epsilon: float = 0.3
     virtual_nodes: int = 64
     smoothing_ns: int = 2 * SECOND
     floor_ns: int = 100 * MILLISECOND
     cold_ns: int = 400 * MILLISECOND
     crowded_ns: int = SECOND
     sticky_ns: int = 50 * MILLISECOND
-    replicas: int = 1
+    replicas: int = 2
     max_replicas: int = 16
     replica_share: float = 0.25
     window: int = 8

@@ -26,7 +26,12 @@ Sent = tuple[int, "Instance", AdapterKey, int, int, bool]
 
 
 class Instance:
-    """One instance: its load in nanoseconds of work, and what its last report said."""
+    """One instance: its load in nanoseconds of work, and what its last report said.
+
+    `held` are the adapters that were resident or loading when it last reported,
+    `pending` those that it was asked for since. `free_slots` are believed to be free:
+    reported, less what was asked for since.
+    """
 
     __slots__ = (
         "base",
@@ -35,7 +40,9 @@ class Instance:
         "ejections",
         "errors",
         "foreign",
+        "free_slots",
         "heard_at",
+        "held",
         "incarnation",
         "included",
         "model",
@@ -61,8 +68,9 @@ class Instance:
         self.num_requests = 0
         self.errors = self.ejections = 0
         self.ejected_at = self.ejected_until = 0
-        self.resident: Mapping[AdapterKey, int] = NOTHING
-        self.pending: dict[AdapterKey, int] = {}  # asked for since the last report
+        self.resident = self.held = NOTHING
+        self.free_slots = 0
+        self.pending: dict[AdapterKey, int] = {}  # → when it was asked for
         self.report: Report | None = None
         self.report_time = self.incarnation = -1
         self.foreign = self.included = self.reported = self.base = 0
@@ -87,13 +95,16 @@ class Instance:
         self.heard_at = now
         self.incarnation, self.report_time = report.incarnation, report.time
         self.report = report
-        self.resident = report.resident
+        self.resident = self.held = report.resident
+        if report.loading:
+            self.held = {**report.resident, **report.loading}
         if self.pending:
             self.pending = {
                 key: asked
                 for key, asked in self.pending.items()
                 if report.time < asked <= now
             }
+        self.free_slots = report.free_slots - len(self.pending)
         for sent in list(self.recent.values()):
             # Had it been sent in the future, the clock would have been set back.
             if sent[4] <= report.time or sent[4] > now:
@@ -113,17 +124,10 @@ class Instance:
 
     def holds(self, key: AdapterKey) -> bool:
         """Whether the adapter is believed to be on the GPU or on its way there."""
-        report = self.report
-        return (
-            key in self.resident
-            or key in self.pending
-            or (report is not None and key in report.loading)
-        )
+        return key in self.held or key in self.pending
 
-    def is_prepared(self, key: AdapterKey) -> bool:
-        """Whether a request would not have to wait for another adapter to leave."""
-        return self.holds(key) or self.free_slots() > 0
-
-    def free_slots(self) -> int:
-        """Slots believed to be free: reported, less what was asked for since."""
-        return self.report.free_slots - len(self.pending) if self.report else 0
+    def expect(self, key: AdapterKey, now: int) -> None:
+        """A request was sent for which the adapter, not held yet, must be loaded."""
+        self.pending[key] = now
+        if self.report:
+            self.free_slots -= 1

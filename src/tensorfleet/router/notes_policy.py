@@ -21,7 +21,7 @@ class Notes(ReplicatingPolicy):
 
     def choose(self, request: Request, work: int, now: int) -> Choice:
         table, key = self.table, request.key
-        table.work[key] = table.work.get(key, 0) + work
+        table.work[key] += work
         serving = table.serving(key, now)
         ring = self.pool.ring
         limit = ring.limit(now, 1)

@@ -13,6 +13,7 @@ ring names, and `serving` remembers these. A row is made for an adapter that has
 to have, replicas besides.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 
@@ -75,7 +76,7 @@ class ReplicaTable:
         self.pool = pool
         self.homes = homes
         self.rows: dict[AdapterKey, Row] = {}
-        self.work: dict[AdapterKey, int] = {}
+        self.work: defaultdict[AdapterKey, int] = defaultdict(int)
         self.wanted: list[tuple[AdapterKey, str]] = []
         self._known: dict[AdapterKey, tuple[str, ...]] = {}
         self._former: dict[AdapterKey, tuple[str, ...]] = {}
@@ -155,7 +156,7 @@ class ReplicaTable:
 
     def _find(self, key: AdapterKey, now: int) -> tuple[str, ...]:
         row = self.rows.get(key)
-        if row is None and key in self._former:
+        if row is None and self._former and key in self._former:
             row = self._hand_over(key, self._former.pop(key), now)
         if len(self._known) >= MAX_KNOWN_KEYS:
             self._known.clear()

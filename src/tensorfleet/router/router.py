@@ -254,7 +254,7 @@ class Router:
         pool = policy.pool
         instance, key = pool.instances[name], request.key
         wait = instance.load
-        cold = key not in instance.resident and not instance.holds(key)
+        cold = key not in instance.held and key not in instance.pending
         if wait > self.config.shed_wait_ns:
             self.members.update_load(instance)
             reason = f"{wait / 1e6:.0f} ms of work ahead on {name}, found by {rule}"
@@ -267,7 +267,7 @@ class Router:
         instance.recent_work += work
         instance.num_requests += 1
         if cold:
-            instance.pending[key] = now
+            instance.expect(key, now)
         if overflow or request.session is not None or not policy.is_bounded:
             self.members.update_load(instance)
         return make_decision((name, considered, steps, overflow, cold, wait, rule))

@@ -10,6 +10,7 @@ between the two thresholds lies a gap, so that a demand that trembles around one
 does not make replicas flap.
 """
 
+from collections import defaultdict
 from collections.abc import Callable
 
 from tensorfleet.router.config import RouterConfig
@@ -79,7 +80,7 @@ class ScalingLoop:
     def _measured(self, elapsed: int, now: int) -> list[Row]:
         """The rows with their demand brought up to date."""
         table = self.table
-        counted, table.work = table.work, {}
+        counted, table.work = table.work, defaultdict(int)
         own, total = self._own_and_total()
         self.rates = rates = {
             key: work * total // own * MILLION // elapsed
@@ -152,7 +153,7 @@ class ScalingLoop:
         """
         for name, state in list(row.states.items()):
             if state == State.DRAINING:
-                if self.pool.instances[name].free_slots() == 0:
+                if self.pool.instances[name].free_slots == 0:
                     actions.append(Unload(name, row.key))
                 self.table.move(row, name, None, now)
 

@@ -14,6 +14,7 @@ it is below the bound. What measurement added to the notes' design:
   Ravishankar 1998), because its KV is there.
 """
 
+from math import floor
 from random import Random
 
 from tensorfleet.hashing import stable_hash
@@ -34,6 +35,7 @@ class TensorFleet(ReplicatingPolicy):
         super().__init__(pool, config, random)
         self.draw = random.random
         self.loads, self.instances = pool.loads, pool.instances
+        self.offer = pool.ring.offer
         self.digests: dict[str, int] = {}
 
     @staticmethod
@@ -47,7 +49,7 @@ class TensorFleet(ReplicatingPolicy):
     def choose(self, request: Request, work: int, now: int) -> Choice:
         key = request.key
         table = self.table
-        table.work[key] = table.work.get(key, 0) + work
+        table.work[key] += work
         serving = table.serving(key, now)
         num_serving = len(serving)
         if request.session is not None:
@@ -57,15 +59,25 @@ class TensorFleet(ReplicatingPolicy):
             considered: tuple[str, ...] = ()
         else:
             # choices.pair, written out: this is the hottest place of all.
-            first = int(self.draw() * num_serving)
-            second = int(self.draw() * (num_serving - 1))
+            draw, loads = self.draw, self.loads
+            first = floor(draw() * num_serving)
+            second = floor(draw() * (num_serving - 1))
             name, other = serving[first], serving[second + (second >= first)]
             considered, rule = (name, other), "two choices"
-            if self._cost(other, key) < self._cost(name, key):
+            if loads[other] < loads[name]:
+                name, other = other, name
+            # The less loaded has the lower cost too, where it has the adapter, or has
+            # room for it and the other has it no more than this one.
+            instance = self.instances[name]
+            if (
+                key not in instance.held
+                and (instance.free_slots < 1 or self.instances[other].holds(key))
+                and self._cost(other, key) < self._cost(name, key)
+            ):
                 name = other
         instance = self.instances[name]
-        if (key in instance.resident or instance.is_prepared(key)) and (
-            self.pool.ring.offer(name, work, now)
+        if (instance.free_slots > 0 or instance.holds(key)) and (
+            self.offer(name, work, now)
         ):
             return name, rule, considered, 0, False
         return self._weigh(request, serving, work, now)
@@ -73,10 +85,10 @@ class TensorFleet(ReplicatingPolicy):
     def _cost(self, name: str, key: AdapterKey) -> int:
         """The work before a request here, with what a missing adapter adds."""
         instance = self.instances[name]
-        if key in instance.resident or instance.holds(key):
+        if instance.holds(key):
             return self.loads[name]
         cost = self.loads[name] + self.config.cold_ns
-        return cost if instance.free_slots() > 0 else cost + self.config.crowded_ns
+        return cost if instance.free_slots > 0 else cost + self.config.crowded_ns
 
     def _weigh(
         self, request: Request, serving: tuple[str, ...], work: int, now: int
