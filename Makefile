@@ -86,7 +86,7 @@ lock: $(VENV)/installed.stamp ## make requirements.txt anew from the bounds in p
 clean: ## remove the built book; `rm -rf .venv node_modules` removes the rest
 	rm -rf _build
 
-BENCHMARKS := $(filter-out $(addprefix benchmarks/,harness.py records.py report.py turns.py),$(wildcard benchmarks/*.py))
+BENCHMARKS := $(filter-out $(addprefix benchmarks/,harness.py quality.py records.py report.py scale.py turns.py),$(wildcard benchmarks/*.py))
 
 # The virtual environment, with everything that requirements.txt pins and the package itself.
 $(VENV)/installed.stamp: requirements.txt pyproject.toml

@@ -11,11 +11,12 @@ that looks at all replicas and their neighbours.
 
 The router is in use: 16 adapters a node, which its instances have reported resident at
 their homes, 8 slots free at each, 4 requests of 500 tokens in flight on each, 15 new
-ones a second, and a report of each every half second. Known keys are drawn alike, and
-by Zipf's law (exponent 1). Requests, their keys and the time are new for each decision,
-made before the clock starts; what a decision has added is taken away after it stops.
-The clock counts processor time. The garbage collector runs as in any program. At 10,000 nodes, whose ring uhashring
-takes minutes to build, ours is compared with itself at 8.
+ones a second, a report of each every half second and the control loop every second.
+Known keys are drawn alike, and by Zipf's law (exponent 1). Requests, their keys and the
+time are new for each decision, made before the clock starts; what a decision has added
+is taken away after it stops. The clock counts processor time. The garbage collector
+runs as in any program. At 10,000 nodes, whose ring uhashring takes minutes to build,
+ours is compared with itself at 8.
 """
 
 from collections.abc import Callable, Iterator
@@ -30,7 +31,7 @@ from uhashring import HashRing as PeerRing
 from records import processor_environment, processor_folder
 from report import Quantities, main
 from tensorfleet.router import Router, RouterConfig
-from tensorfleet.router.messages import AdapterKey, Report, Request
+from tensorfleet.router.messages import AdapterKey, Prefetch, Report, Request
 from tensorfleet.router.policy import Policy
 from turns import Outcome, Run, contest_table, outcome, times_in_turns
 
@@ -54,15 +55,15 @@ class Fleet:
         self.num_nodes = num_nodes
         self.free_slots = free_slots
         self.router = Router(RouterConfig(replicas=3))
-        self.now = self.reported = 0
+        self.now = self.reported = self.stepped = 0
         for name in nodes(num_nodes):
             self.router.join(name, 0, model=MODEL)
         self.residents: list[dict[AdapterKey, int]] = [{} for _ in range(num_nodes)]
-        place = {name: i for i, name in enumerate(nodes(num_nodes))}
+        self.place = {name: i for i, name in enumerate(nodes(num_nodes))}
         policy = self.policy
         for key in known_keys(num_nodes):
             for name in policy.table.serving(key, 0):  # type: ignore[attr-defined]
-                self.residents[place[name]][key] = 1
+                self.residents[self.place[name]][key] = 1
         self.report()
         self.flying: list[Request] = []
         keys = alike(num_nodes)
@@ -104,9 +105,15 @@ class Fleet:
             )  # fmt: skip
             router.observe(report, self.now)
 
-    def report_when_due(self) -> None:
+    def tend(self) -> None:
+        """Reports and the control loop, when they are due."""
         if self.now - self.reported >= SECOND // 2:
             self.report()
+        if self.now - self.stepped >= SECOND:
+            self.stepped = self.now
+            for action in self.router.step(self.now):
+                if isinstance(action, Prefetch):
+                    self.residents[self.place[action.instance]][action.key] = 1
 
     def decide(self, keys: Keys, operations: int) -> float:
         """Seconds of as many decisions, which are then taken back."""
@@ -119,7 +126,7 @@ class Fleet:
             total += process_time() - start
             for name in dict.fromkeys(choice[0] for choice in choices):
                 members.update_load(members.instances[name])
-            self.report_when_due()
+            self.tend()
         return total
 
     def serve(self, keys: Keys, operations: int, timed: str) -> float:
@@ -138,7 +145,7 @@ class Fleet:
             for request in ended:
                 finish(request, now, output_tokens=200)
             seconds["finish"] += process_time() - start
-            self.report_when_due()
+            self.tend()
         return seconds[timed]
 
 
@@ -267,13 +274,13 @@ def summary(outcomes: dict[str, Outcome]) -> Quantities:
         return float(f"{value:.2g}")
 
     found: Quantities = {}
-    for name, outcome in outcomes.items():
+    for name, row in outcomes.items():
         short = name.replace(" nodes", "").replace(" key", "").replace(",", "")
         short = short.replace("by Zipf", "zipf").replace("no slot free", "crowded")
         short = short.replace(" ", "_")
-        ours, peer = outcome.microseconds
-        found[f"{short}_time"] = digits(outcome.microseconds[ours]), "µs"
-        found[f"{short}_ratio"] = digits(outcome.ratio(ours, peer)), "times"
+        ours, peer = row.microseconds
+        found[f"{short}_time"] = digits(row.microseconds[ours]), "µs"
+        found[f"{short}_ratio"] = digits(row.ratio(ours, peer)), "times"
     return found
 
 

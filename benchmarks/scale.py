@@ -154,7 +154,7 @@ def wait_on_event_queue(arriving: list[Customer]) -> int:
 
 
 def wait_in_simpy(arriving: list[Customer]) -> int:
-    """The same in SimPy, as its documentation writes it: a process for each customer."""
+    """The same in SimPy, as its documentation has it: each customer is a process."""
     world = simpy.Environment()
     counter = simpy.Resource(world, capacity=SERVERS)
     waited = 0

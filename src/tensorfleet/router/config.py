@@ -41,9 +41,13 @@ class RouterConfig:
     `epsilon` is the ring's: an instance may hold 1 + epsilon times the average load.
     `replicas` is how many instances a key starts with, `max_replicas` how many it may
     grow to; a replica is added for every `replica_share` of an instance's time that a
-    key's requests take. `alpha` and `beta` weigh queue length and GPU utilisation in
-    the notes' score. `epsilon`, `threshold` and `choices` are what baselines are tuned
-    by. All times are in nanoseconds.
+    key's requests take. Load below `floor_ns` makes no instance full; the average is
+    smoothed over `smoothing_ns`. `cold_ns` is what loading an adapter counts as, beside
+    work, `crowded_ns` what waiting for a free slot does, and `sticky_ns` what staying
+    with its replica is worth to a session at least. `window` instances behind the
+    replicas on the ring are looked at when these are full. `alpha` and `beta` weigh
+    queue length and GPU utilisation in the notes' score. `epsilon`, `threshold` and
+    `choices` are what baselines are tuned by. All times are in nanoseconds.
     """
 
     policy: str = "tensorfleet"

@@ -5,13 +5,17 @@ and of two random replicas the one with less work ahead takes the request, provi
 it is below the bound. What measurement added to the notes' design:
 
 - load is outstanding work in nanoseconds, not the length of a queue;
-- the bound has a floor, the batch at which a step takes twice as long: below it there
-  is no reason to send a request away from its adapter;
-- a replica that would have to load the adapter first counts that as work ahead;
-- when all replicas are full, the next on the ring that hold the adapter or have a free
-  slot are preferred; an adapter that overflows twice within a second gains the replica;
-- a session stays with one replica of the set, by rendezvous hashing (Thaler and
-  Ravishankar 1998), because its KV is there.
+- the bound has a floor of `floor_ns`: below it there is no reason to send a request
+  away from its adapter. (The work of a batch of decoding requests at which a step takes
+  twice as long would be ten times that. As a floor it lets prompts pile up at a home
+  until its steps are slow, because work counts prefill too.)
+- where no home has room, or none has the adapter or a free slot for it, the instances
+  nearby on the ring and the least loaded of all are compared by cost: the work ahead,
+  and `cold_ns` where the adapter has to be loaded, and `crowded_ns` where a slot has to
+  become free first. Twice within a second, and the instance becomes a replica;
+- a session stays where the KV of its prefix is, as long as that saves more than waiting
+  costs. Where nobody remembers it, rendezvous hashing (Thaler and Ravishankar 1998)
+  makes all routers look at the same replica.
 """
 
 from math import floor
@@ -25,7 +29,6 @@ from tensorfleet.router.replicas import State
 from tensorfleet.router.replicating import ReplicatingPolicy
 
 MASK = 2**64 - 1
-RULES = ("spill to a holder", "spill to a free slot", "spill along the ring")
 
 
 class TensorFleet(ReplicatingPolicy):
@@ -40,7 +43,7 @@ class TensorFleet(ReplicatingPolicy):
 
     @staticmethod
     def floor(config: RouterConfig) -> int:
-        return max(config.floor_ns, 1)
+        return config.floor_ns
 
     @staticmethod
     def smoothing_ns(config: RouterConfig) -> int:
