@@ -14,7 +14,7 @@ PAGES := $(shell find book/. notebooks/. benchmarks/results/. $(FIND) -not -path
 LOOK := _config.yml _toc.yml $(shell find book/_ext book/_static -type f $(FIND))
 
 .DEFAULT_GOAL := help
-.PHONY: help book html test check lint unit labs site lab notebooks bench gpu lock clean
+.PHONY: help book html test check lint unit labs site lab notebooks bench gpu mutants lock clean
 
 help: ## show this list
 	@echo "Tensor to Fleet: an executable book on LLM systems"
@@ -80,13 +80,16 @@ gpu: $(VENV)/installed.stamp ## on a CUDA machine: kernels, labs and benchmarks 
 	@$(PY) tools/labs.py execute --copies "$$($(PY) benchmarks/records.py)"
 	@for file in $(BENCHMARKS); do $(PY) $$file --record || exit 1; done
 
+mutants: $(VENV)/installed.stamp ## plant bugs one at a time, and see that the tests find each
+	@$(PY) tools/mutants.py
+
 lock: $(VENV)/installed.stamp ## make requirements.txt anew from the bounds in pyproject.toml
 	@$(PY) tools/lock.py
 
 clean: ## remove the built book; `rm -rf .venv node_modules` removes the rest
 	rm -rf _build
 
-BENCHMARKS := $(filter-out $(addprefix benchmarks/,harness.py quality.py records.py report.py scale.py turns.py),$(wildcard benchmarks/*.py))
+BENCHMARKS := $(filter-out $(addprefix benchmarks/,cells.py harness.py quality.py records.py report.py scale.py turns.py),$(wildcard benchmarks/*.py))
 
 # The virtual environment, with everything that requirements.txt pins and the package itself.
 $(VENV)/installed.stamp: requirements.txt pyproject.toml

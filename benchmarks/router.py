@@ -79,7 +79,7 @@ class Fleet:
     @property
     def chunk(self) -> int:
         """Requests between two corrections: so few that no node fills up by them."""
-        return min(4 * self.num_nodes, 1024)
+        return min(4 * self.num_nodes, 256)
 
     def arriving(self, keys: list[AdapterKey]) -> list[tuple[Request, int]]:
         """Requests for these keys, with the times at which they come."""

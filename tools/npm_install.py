@@ -29,7 +29,8 @@ def node_version(folder: str | None) -> int:
     return int(found.group(1)) if found else 0
 
 
-def main() -> int:
+def path_with_node() -> str:
+    """The PATH, with a Node 20 or newer on it."""
     path = os.environ["PATH"]
     if node_version(path) < OLDEST_NODE:
         if node_version(str(SCRIPTS)) < OLDEST_NODE:
@@ -41,6 +42,11 @@ def main() -> int:
                 [sys.executable, "-m", "pip", "install", NODE_FROM_PYPI], check=True
             )
         path = f"{SCRIPTS}{os.pathsep}{path}"
+    return path
+
+
+def main() -> int:
+    path = path_with_node()
     npm = shutil.which("npm", path=path)
     assert npm, "node_version has seen npm on this path"
     command = [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"]

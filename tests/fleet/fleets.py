@@ -134,7 +134,7 @@ class ScriptedRouter:
 def random_run(seed, count):
     """A function that makes the same simulation of `count` requests again and again.
 
-    Everything is drawn from the seed: costs, limits, roles, requests, revisions, faults.
+    The seed decides on all else: costs, limits, roles, requests, revisions, faults.
     """
     random = Random(seed)
     adapters = [key(number) for number in range(random.randrange(1, 7))]

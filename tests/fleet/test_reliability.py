@@ -16,7 +16,7 @@ from dataclasses import replace
 import pytest
 
 from tensorfleet.fleet import chaos
-from tensorfleet.fleet.chaos_plan import FAULTS, draw_plan
+from tensorfleet.fleet.chaos_plan import draw_plan
 from tensorfleet.fleet.simulation import Simulation
 from tensorfleet.router.instances import Instance
 from tensorfleet.router.messages import Prefetch, Publish, Push
@@ -91,7 +91,6 @@ def test_every_kind_of_fault_is_drawn():
         "set_slowdown",
         "stall",
     }
-    assert len(FAULTS) == 11
     assert min(methods.values()) > 20
 
 

@@ -1,6 +1,8 @@
 """What a router must not believe for ever: lost notices, and times to come."""
 
-from tensorfleet.router import Request, Router, RouterConfig
+import pytest
+
+from tensorfleet.router import Request, Router, RouterConfig, policy
 from tests.router.beliefs import KEY, report
 from tests.router.fleets import COSTS, SECOND
 
@@ -90,3 +92,37 @@ def test_adapters_asked_for_in_the_future_take_no_slot():
     assert x.free_slots == 0
     router.observe(report("x", 2, free_slots=1), 10)
     assert x.free_slots == 1
+
+
+@pytest.mark.parametrize("comes_back", [False, True])
+@pytest.mark.parametrize("ok", [False, True])
+def test_what_was_sent_to_an_instance_that_left_concerns_no_other(comes_back, ok):
+    """Not even one that joins later under its name."""
+    router = router_of("x", "y")
+    gone = router.route(request(1), 10).instance
+    router.leave(gone, 20)
+    if comes_back:
+        router.join(gone, 21, model=KEY.model)
+    pool = router.members.policies()[0].pool
+    loads = (
+        {"x": 0, "y": 0} if comes_back else {name: 0 for name in "xy" if name != gone}
+    )
+    assert pool.loads == loads
+    if ok:
+        router.finish(request(1), 30, output_tokens=1)
+    else:
+        assert router.retry(request(1), 30, tokens_sent=1) is None
+    assert pool.loads == loads
+    assert sorted(pool.names) == sorted(router.members.instances) == sorted(loads)
+    assert all(outstanding(router, name) == (0, []) for name in loads)
+
+
+def test_sessions_are_not_remembered_without_end(monkeypatch):
+    monkeypatch.setattr(policy, "MAX_SESSIONS", 3)
+    router = router_of("x", "y")
+    pool = router.members.policies()[0].pool
+    for number in range(20):
+        asked = Request(number, KEY, 10, session=f"s{number}", prefix_tokens=5)
+        router.route(asked, number)
+        assert pool.sessions[asked.session] in "xy"
+        assert len(pool.sessions) <= 3

@@ -2,9 +2,9 @@
 
     python -m tensorfleet.fleet.chaos --seeds 1000 --start 0
 
-runs the seeds 0 to 999 (`chaos_plan` says what a seed decides) under watch (`witness`)
-and prints a line for each that breaks a promise; the line names the command that
-repeats it. While faults happen:
+runs the seeds 0 to 999 (`chaos_plan` says what a seed decides) under watch (`witness`
+and `fleet_witness`), and prints a line for each that breaks a promise; the line names
+the command that repeats it. While faults happen:
 
 - every request ends exactly once: served, failed or shed, the latter two with a reason;
 - one revision serves it from its first token to its last;
@@ -13,13 +13,15 @@ repeats it. While faults happen:
   the decision says overflow;
 - what a router counts as outstanding is what it sent and has not got back;
 - KV, adapter slots and bytes are what is held, within the limits, and nothing in use is
-  evicted.
+  evicted;
+- KV is reused by the revision that made it;
+- no router has an instance in its pool that has been silent for too long.
 
 Then the faults stop, and after `RECOVERY_NS`
 
 - new requests are served, all of them;
 - every router has every instance in its pool, and believes in no work that is not
-  there;
+  there; all routers have the same replicas;
 - every adapter on every instance is in its newest generation, and older ones are gone.
   A rollout that failed on two instances may be halted: then a newer generation ends it.
 
@@ -38,16 +40,12 @@ from dataclasses import replace
 from traceback import extract_tb
 
 from tensorfleet.fleet.chaos_plan import RECOVERY_NS, Plan, draw_plan
+from tensorfleet.fleet.fleet_witness import WatchedSimulation, check_memory
 from tensorfleet.fleet.instance import Instance
 from tensorfleet.fleet.message_faults import MessageFaults
 from tensorfleet.fleet.revisions import READY
 from tensorfleet.fleet.simulation import Event
-from tensorfleet.fleet.witness import (
-    WatchedRouter,
-    WatchedSimulation,
-    check_memory,
-    promise,
-)
+from tensorfleet.fleet.witness import WatchedRouter, promise
 from tensorfleet.router import AdapterKey, Revision, Router
 from tensorfleet.router.config import SECOND
 from tensorfleet.router.leader import LeaseStore

@@ -21,7 +21,6 @@ Does not handle: the scoring of the vocabulary for prefilled tokens but the last
 counted for every token), tensor parallelism, or kernels that overlap.
 """
 
-from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
@@ -213,7 +212,13 @@ class StepCosts:
             linear = max(self.weights_ns, n * self.token_ps // 1000)
             return self.overhead_ns + linear + n * decode
 
-        return bisect_left(range(2000 * none + 2), 2 * none, key=step)
+        low, high = 0, 1
+        while step(high) < 2 * none:
+            low, high = high, 2 * high
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if step(middle) < 2 * none else (low, middle)
+        return high
 
 
 def lora_values(shape: ModelShape, targets: Iterable[str]) -> int:
