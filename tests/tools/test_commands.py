@@ -119,6 +119,14 @@ def test_an_old_python_is_refused(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("chapter", ["hashing", "choices", "router"])
+def test_the_fleets_benchmarks_run(chapter):
+    result = run(sys.executable, f"benchmarks/{chapter}.py", "--quick")
+    assert result.returncode == 0, result.stderr
+    assert "of peer" in result.stdout
+
+
+@pytest.mark.slow
 def test_the_benchmark_runs_and_refuses_to_record_tiny_sizes():
     result = run(sys.executable, "benchmarks/scatter.py", "--quick")
     assert result.returncode == 0, result.stderr

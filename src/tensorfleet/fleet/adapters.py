@@ -147,8 +147,9 @@ class AdapterStore(Slots):
         return adapter
 
     def _hold(self, adapter: Adapter, generation: int) -> Weights:
-        key = adapter.key
-        return adapter.hold(generation, self.rank_of(key), self.size_of(key))
+        rank = self.rank_of(adapter.key)
+        size = self.config.costs.adapter_bytes(rank)
+        return adapter.hold(generation, rank, size)
 
     def _swap_when_due(self, adapter: Adapter, now: int) -> None:
         if adapter.is_due(now):

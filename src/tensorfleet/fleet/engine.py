@@ -95,11 +95,13 @@ class Engine(Batch):
         """
         request, store = flight.request, self.store
         key = request.key
-        generation: int | None = flight.generation
-        if not flight.transferred:
-            generation = self.hub.generation(key, request.revision or "")
+        generation: int | None = None
+        if flight.transferred:
+            generation = flight.generation
+        elif request.revision is not None:
+            generation = self.hub.generation(key, request.revision)
         tokens = request.prompt_tokens + flight.output_tokens
-        size = self.config.costs.adapter_bytes(self.rank_of(key))
+        size = store.size_of(key)
         if tokens > self.most_tokens:
             reason = f"{tokens - 1} tokens of KV do not fit beside the adapters"
         elif size > self.config.adapter_pool_bytes:

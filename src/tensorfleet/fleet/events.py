@@ -1,4 +1,4 @@
-"""The event queue: what happens next, and in which order when two things are due at once.
+"""The event queue: what happens next, and what comes first when two are due at once.
 
 Events due at one time come out in the order in which they were pushed. Those pushed
 with `push_last` come out after all others due at that time, in the order of their rank.
@@ -42,7 +42,7 @@ class EventQueue:
         heappush(self.heap, (time, LAST + rank))
 
     def pop(self) -> tuple[Any, ...]:
-        """Take the next event: `(time, order, *event)`. IndexError when there is none."""
+        """Take the next event: `(time, order, *event)`. IndexError if there is none."""
         return heappop(self.heap)
 
     def __len__(self) -> int:

@@ -24,6 +24,6 @@ class Link:
         return -(-size * 1_000_000_000 // self.rate)
 
     def send(self, size: int, now: int) -> int:
-        """Queue a transfer at `now`; returns the time at which its last byte arrives."""
+        """Queue a transfer at `now`; returns when its last byte arrives."""
         self.free_at = max(now, self.free_at) + self.duration(size)
         return self.free_at

@@ -1,4 +1,4 @@
-"""The prefix cache: the KV of finished turns, kept for as long as nothing needs its room.
+"""The prefix cache: the KV of finished turns, kept until something needs its room.
 
 When a request of a session ends, the keys and values of its prompt and answer stay in
 GPU memory under (session, adapter, generation): an adapter changes the hidden states

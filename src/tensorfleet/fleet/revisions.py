@@ -5,9 +5,9 @@
          → swap: requests that start from now on get the newer one
          → the last request of the old one ends: its weights are freed
 
-A request *waits* for the adapter until it enters a batch for the first time. There it is
-bound to the revision that serves at that moment, and keeps it to its last token, even
-when it is preempted. So no answer mixes revisions, and a hot adapter, for which
+A request *waits* for the adapter until it enters a batch for the first time. There it
+is bound to the revision that serves at that moment, and keeps it to its last token,
+also when it is preempted. So no answer mixes revisions, and a hot adapter, for which
 something always waits, still swaps at the deadline.
 
 This is logic alone: no memory, no transfers, no clock. `adapters` adds those in

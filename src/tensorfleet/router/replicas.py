@@ -140,14 +140,21 @@ class ReplicaTable:
                 self.move(row, name, State(state_of(key, name)), now)
 
     def adopt(self, replicas: Mapping[AdapterKey, tuple[str, ...]], now: int) -> None:
-        """Take over the rows of the router that leads."""
-        if not self.pool.names:
-            return
-        for key in [key for key in self.rows if key not in replicas]:
+        """Take over the rows of the router that leads.
+
+        It may name instances of another pool (those that decode), or that this router
+        does not see at present; an adapter of which none is left is served at its home.
+        """
+        instances = self.pool.instances
+        served = {
+            key: known
+            for key, names in replicas.items()
+            if (known := [name for name in names if name in instances])
+        }
+        for key in [key for key in self.rows if key not in served]:
             self.forget(key)
-        for key, names in replicas.items():
+        for key, known in served.items():
             row = self.row(key, now)
-            known = [name for name in names if name in self.pool.instances]
             for name in [name for name in row.states if name not in known]:
                 self.move(row, name, None, now)
             for name in known:

@@ -29,8 +29,9 @@ class ReplicatingPolicy(Policy):
         return self.loop.step(now, generation)
 
     def follow(self, now: int) -> None:
-        """Forget what was counted for a loop that another router runs."""
+        """Forget what was noted for a loop that another router runs."""
         self.table.work.clear()
+        self.table.wanted.clear()
 
     def replicas(self) -> Mapping[AdapterKey, tuple[str, ...]]:
         return {key: row.serving() for key, row in self.table.rows.items()}

@@ -60,7 +60,6 @@ class Router:
         self.members = Membership(self.config, self.random)
         self.revisions = RevisionLoop(self.config)
         self.sent: dict[int, Sent] = {}
-        self.published: Mapping[AdapterKey, tuple[str, ...]] = {}
         # The mean length of outputs so far, in 1/1024 tokens.
         self.mean_output = self.config.expected_output << 10
 
@@ -189,20 +188,19 @@ class Router:
             else:
                 policy.follow(now)
         actions += self._step_revisions(now, leads)
-        replicas = self.replicas()
-        if leads and self.lease is not None and replicas != self.published:
-            self.published = replicas
-            actions.append(Publish(replicas))
+        if leads and self.lease is not None:
+            # Every time: a message may be lost, and a router may have restarted.
+            actions.append(Publish(self.replicas()))
         return actions
 
     def replicas(self) -> Mapping[AdapterKey, tuple[str, ...]]:
         """Who serves each adapter that has a row in the replica table."""
-        return {
-            key: names
-            for policy in self.members.policies()
-            if isinstance(policy, ReplicatingPolicy)
-            for key, names in policy.replicas().items()
-        }
+        replicas: dict[AdapterKey, tuple[str, ...]] = {}
+        for policy in self.members.policies():
+            if isinstance(policy, ReplicatingPolicy):
+                for key, names in policy.replicas().items():
+                    replicas[key] = replicas.get(key, ()) + names
+        return replicas
 
     def adopt(self, replicas: Mapping[AdapterKey, tuple[str, ...]], now: int) -> None:
         """Take over the replica table of the router that leads."""

@@ -123,7 +123,13 @@ class ScalingLoop:
                 actions.append(Prefetch(name, row.key, generation))
 
     def _prefetch_at_new_homes(self, generation: Generation) -> list[Action]:
-        wanted, self.table.wanted = self.table.wanted, []
+        rows = self.table.rows
+        wanted = [
+            (key, name)
+            for key, name in self.table.wanted
+            if key in rows and rows[key].states.get(name) == State.PREFETCHING
+        ]
+        self.table.wanted.clear()
         self.prefetching += wanted
         return [Prefetch(name, key, generation(key)) for key, name in wanted]
 
