@@ -64,10 +64,11 @@ def test_the_trouble_is_real():
         seen["restarted"] += len(world.diaries)
     assert min(seen[kind] for kind in (Prefetch, Push, Publish)) > 0
     rare = {"halted", "restarted"}
-    numbers = {kind: number for kind, number in seen.items() if kind not in rare}
-    assert set(numbers) >= {"served", "failed", "shed", "retried", "preempted"}
-    assert all(number > 5 for kind, number in numbers.items() if isinstance(kind, str))
-    assert all(seen[kind] for kind in rare)
+    assert all(
+        number > (0 if kind in rare else 5)
+        for kind, number in seen.items()
+        if isinstance(kind, str)
+    ), seen
 
 
 def test_every_kind_of_fault_is_drawn():

@@ -164,3 +164,17 @@ def test_the_loop_goes_on_when_the_clock_is_set_back():
     loop.period(0.5)
     assert action.instance not in loop.states()
     assert len(loop.period(0.5)) == 1
+
+
+def test_a_new_home_is_asked_to_load_unless_it_serves_meanwhile():
+    loop = Loop()
+    for name in "ab":
+        row = loop.table.row(KEY, 0)
+        if name not in row.states:
+            loop.table.move(row, name, State.PREFETCHING, 0)
+        loop.table.wanted.append((KEY, name))
+    loop.table.move(row, "a", State.READY, 0)
+    asked = {action.instance for action in loop.loop.step(0, lambda key: 7)}
+    prefetching = {n for n, state in row.states.items() if state == State.PREFETCHING}
+    assert asked == prefetching == {"b"} - set(loop.table.home(KEY))
+    assert loop.table.wanted == []

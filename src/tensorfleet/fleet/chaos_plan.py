@@ -1,7 +1,7 @@
 """A small fleet, its requests and its misfortunes, all drawn from one seed.
 
 Two to six instances with few slots and little KV, one to three routers (several share a
-lease), some dozens of requests, and up to eight faults:
+lease), some dozens of requests, some in bursts, and up to eight faults:
 
     crash     instances crash, come back, perhaps with an empty host memory
     flap      one crashes and comes back again and again
@@ -144,13 +144,14 @@ def _instances(random: Random) -> Iterator[InstanceConfig]:
     roles = random.choice(fleets)
     slots = random.randrange(1, 5)
     max_running = random.choice((1, 2, 4, 8))
+    adapter_pool = 300 + slots * 100  # the largest adapter takes 400
     for number, role in enumerate(roles):
         yield InstanceConfig(
             name=f"gpu-{number}",
             model=MODEL,
             costs=COSTS,
-            pool_bytes=slots * 400 + random.choice((100, 200, 1000)),
-            adapter_pool_bytes=slots * 400,
+            pool_bytes=adapter_pool + random.choice((90, 120, 1000)),
+            adapter_pool_bytes=adapter_pool,
             slots=slots,
             max_adapters_per_batch=random.randrange(1, slots + 1),
             max_running=max_running,
@@ -168,11 +169,12 @@ def _arrivals(
     random: Random, adapters: list[AdapterKey], horizon: int
 ) -> Iterator[tuple[int, Request, int]]:
     """Requests while faults happen, and some afterwards."""
-    count = random.randrange(10, 50)
+    count, burst = random.randrange(10, 50), random.choice((1, 1, 5, 10))
     skewed = adapters if random.random() < 0.5 else adapters[:1] * 5 + adapters
     for number in range(count + 10):
         if number < count:
-            when = horizon * number // count + random.randrange(10 * MILLISECOND)
+            when = horizon * (number // burst * burst) // count
+            when += number % burst * MILLISECOND + random.randrange(MILLISECOND)
         else:
             when = horizon + RECOVERY_NS + (number - count) * 50 * MILLISECOND
         prompt = random.choice((1, 10, random.randrange(1, 40)))
