@@ -39,7 +39,7 @@ MODEL = "base"
 RECOVERY_NS = 5 * SECOND
 HASHES = ("red", "green", "blue")
 COSTS = StepCosts(
-    overhead_ns=2 * MILLISECOND,
+    overhead_ns=8 * MILLISECOND,
     weights_ns=0,
     token_ps=50_000_000,
     kv_token_ns=2_000,
@@ -47,7 +47,7 @@ COSTS = StepCosts(
     sequence_ns=100_000,
     rank_ns=10_000,
     rank_token_ps=0,
-    kv_bytes_per_token=1,
+    kv_bytes_per_token=4,
     rank_bytes=100,
 )
 # At the time, by the name of a method of the world, with its arguments.
@@ -75,7 +75,7 @@ class Plan:
 def draw_plan(seed: int) -> Plan:
     """The plan of a seed; the same on every machine."""
     random = Random(seed)
-    horizon = random.randrange(1000, 3000) * MILLISECOND
+    horizon = random.randrange(800, 2400) * MILLISECOND
     adapters = [AdapterKey(f"a{i}", MODEL) for i in range(random.randrange(2, 9))]
     ranks = {key: random.choice((1, 1, 2, 4)) for key in adapters}
     instances = tuple(_instances(random))
@@ -150,7 +150,7 @@ def _instances(random: Random) -> Iterator[InstanceConfig]:
             name=f"gpu-{number}",
             model=MODEL,
             costs=COSTS,
-            pool_bytes=adapter_pool + random.choice((90, 120, 1000)),
+            pool_bytes=adapter_pool + random.choice((360, 480, 4000)),
             adapter_pool_bytes=adapter_pool,
             slots=slots,
             max_adapters_per_batch=random.randrange(1, slots + 1),
@@ -169,7 +169,7 @@ def _arrivals(
     random: Random, adapters: list[AdapterKey], horizon: int
 ) -> Iterator[tuple[int, Request, int]]:
     """Requests while faults happen, and some afterwards."""
-    count, burst = random.randrange(10, 50), random.choice((1, 1, 5, 10))
+    count, burst = random.randrange(10, 70), random.choice((1, 1, 5, 10))
     skewed = adapters if random.random() < 0.5 else adapters[:1] * 5 + adapters
     for number in range(count + 10):
         if number < count:
@@ -188,7 +188,7 @@ def _arrivals(
             prefix_tokens=random.randrange(prompt) if session else 0,
             revision=random.choice(HASHES) if named else None,
         )
-        yield when, request, random.choice((1, 2, random.randrange(1, 50)))
+        yield when, request, random.choice((1, random.randrange(20, 50)))
 
 
 def _revisions(
