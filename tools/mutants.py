@@ -33,7 +33,7 @@ from time import monotonic
 
 ROOT = Path(__file__).parents[1]
 CATALOGUE = Path(__file__).with_suffix(".toml")
-TIMEOUT_SECONDS = 900
+TIMEOUT_SECONDS = 300
 # As tests/conftest.py, but without tensors, which these tests do not need, and without
 # shrinking: that a test fails is enough.
 CONFTEST = """

@@ -3,6 +3,7 @@
 import pytest
 
 from tensorfleet.router import Request, Router, RouterConfig, policy
+from tensorfleet.router.replicas import State
 from tests.router.beliefs import KEY, report
 from tests.router.fleets import COSTS, SECOND
 
@@ -126,3 +127,29 @@ def test_sessions_are_not_remembered_without_end(monkeypatch):
         router.route(asked, number)
         assert pool.sessions[asked.session] in "xy"
         assert len(pool.sessions) <= 3
+
+
+def test_a_follower_adopts_the_replicas_of_both_pools_each_in_its_own():
+    """One adapter has replicas that prefill and others that decode."""
+    roles = {"a": "prefill", "b": "prefill", "c": "decode", "d": "decode"}
+    leader, follower = Router(CONFIG, name="me"), Router(CONFIG, name="you")
+    for router in (leader, follower):
+        for name, role in roles.items():
+            router.join(name, 0, model=KEY.model, role=role)
+    for policy_of_pool in leader.members.policies():
+        row = policy_of_pool.table.row(KEY, 0)
+        for name in set(policy_of_pool.pool.names) - set(row.states):
+            policy_of_pool.table.move(row, name, State.READY, 0)
+    assert set(leader.replicas()[KEY]) == set(roles)
+    follower.adopt(leader.replicas(), 0)
+    for policy_of_pool in follower.members.policies():
+        serving = policy_of_pool.table.serving(KEY, 0)
+        assert sorted(serving) == sorted(policy_of_pool.pool.names)
+
+
+def test_replicas_that_a_follower_does_not_see_leave_it_the_homes():
+    router = router_of("x", "y")
+    router.adopt({KEY: ("z",)}, 0)
+    (table,) = (p.table for p in router.members.policies())
+    assert table.serving(KEY, 0) == table.home(KEY)
+    assert table.rows == {}

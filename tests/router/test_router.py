@@ -27,6 +27,16 @@ def test_work_is_counted_at_route_and_let_go_at_finish():
     assert load_of(router, "n") == 0
 
 
+def test_a_doubled_notice_does_not_move_the_mean_output_twice():
+    routers = [make("tensorfleet", "n") for _ in range(2)]
+    for notices, router in enumerate(routers, 1):
+        asked = Requests()()
+        router.route(asked, 0)
+        for _ in range(notices):
+            router.finish(asked, 1, output_tokens=5000)
+    assert routers[0].mean_output == routers[1].mean_output > 200 << 10
+
+
 def test_the_wait_that_a_decision_predicts_is_the_work_ahead():
     router, request = make("tensorfleet", "n"), Requests()
     router.observe(report("n", 1, work=3 * MILLISECOND), 1)

@@ -20,8 +20,7 @@ some more follow, which a fleet that has recovered serves without exception.
 
 Times are scaled down (reports come every 0.1 s), so that every loop goes round often.
 
-Does not handle: faults of the lease store, and the partition of a router from an
-instance that others reach.
+Does not handle: faults of the lease store, and a network cut between two parts.
 """
 
 from collections.abc import Callable, Iterator
@@ -58,8 +57,7 @@ Event = tuple[int, str, tuple[object, ...]]
 class Plan:
     """What happens in the run of one seed.
 
-    `lossless` says that no finish notice is lost or doubled, so that routers must count
-    exactly.
+    `lossless`: no finish notice is lost or doubled, so that routers count exactly.
     """
 
     seed: int
@@ -217,15 +215,14 @@ def _faults(
         end = random.randrange(begin, horizon)
         name, router = random.choice(names), random.randrange(num_routers)
         kind = random.choice((*FAULTS, "restart", "join", "leave"))
-        if kind == "leave":
-            if removable:
-                yield begin, "remove_instance", (removable.pop(),)
+        if kind == "leave" and removable:
+            yield begin, "remove_instance", (removable.pop(),)
         elif kind == "join":
             newcomer = replace(random.choice(instances), name=f"new-{number}")
             yield begin, "add_instance", (newcomer,)
         elif kind == "restart":
             yield begin, "restart_router", (router,)
-        else:
+        elif kind in FAULTS:
             yield from FAULTS[kind](random, begin, end, name, router)
 
 

@@ -139,8 +139,9 @@ class Router:
         A request that is not known, perhaps since this router restarted, is ignored.
         """
         sent = self.sent.pop(request.id, None)
-        if sent is not None:
-            self._returned(sent, now, ok)
+        if sent is None:
+            return
+        self._returned(sent, now, ok)
         if ok and output_tokens > 0:
             self.mean_output += ((output_tokens << 10) - self.mean_output) >> 6
 
