@@ -1,4 +1,4 @@
-"""A full routing decision costs no more than a plain ring's lookup of a key's owner.
+"""A routing decision for a known key takes about as long as a plain ring's lookup.
 
     python benchmarks/router.py [--json] [--record] [--quick]
 
