@@ -83,6 +83,22 @@ class BoundedMachine(RuleBasedStateMachine):
             self.ring.release(node, amount)
             self.loads[node] -= amount
 
+    @rule(data=st.data(), amount=st.integers(1, 9))
+    def offer_light(self, data, amount):
+        if not self.loads:
+            return
+        node = data.draw(st.sampled_from(sorted(self.loads)))
+        weights = {name: self.weight(name) for name in self.loads}
+        share = Fraction(weights[node], sum(weights.values()))
+        middle = (1 + self.growth) / 2 * sum(self.loads.values()) * share
+        is_equal = set(weights.values()) == {1}
+        is_light = self.loads[node] <= middle
+        is_light |= is_equal and self.loads[node] < self.floor
+        # It never admits what `admit` would refuse.
+        assert not is_light or self.loads[node] < self.cap(node, amount)
+        assert self.ring.offer_light(node, amount) == is_light
+        self.loads[node] += amount * is_light
+
     @rule(data=st.data(), load=st.integers(0, 30))
     def set_load(self, data, load):
         if self.loads:

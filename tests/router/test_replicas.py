@@ -78,7 +78,7 @@ def test_no_replica_is_placed_outside_of_the_pool():
 
 def test_an_adapter_without_a_row_is_served_at_its_homes_on_the_ring():
     table = table_of("w", "x", "y", "z", homes=2)
-    homes = tuple(table.pool.ring.successors("1:am", 2))
+    homes = tuple(table.pool.ring.successors("a/m", 2))
     assert table.serving(KEY, 0) == homes
     assert not table.rows
 
@@ -112,7 +112,7 @@ def test_a_new_home_serves_at_once_when_nobody_holds_the_adapter():
 
 def test_a_draining_replica_that_becomes_a_home_serves_at_once():
     table = table_of("w", "x", "y", "z")
-    home, draining, holder = table.pool.ring.successors("1:am", 3)
+    home, draining, holder = table.pool.ring.successors("a/m", 3)
     table.pool.instances[holder].observe(
         report(holder, 1, resident={KEY: 1}), "router", 1
     )

@@ -38,7 +38,7 @@ class Loop:
         """A period in which the adapter's requests take so much of an instance."""
         self.now += length
         if share:
-            self.table.work[KEY] = round(share * length)
+            self.table.ask(KEY, round(share * length), self.now)
         return self.loop.step(self.now, lambda key: 7)
 
     def say(self, name, **said):

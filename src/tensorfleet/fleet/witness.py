@@ -152,6 +152,7 @@ class WatchedRouter:
             if ring.total != total:
                 raise Broken(f"a ring sums {total} to {ring.total}")
             self._see_total(policy.pool, total)
+            self._audit_holders(policy.pool)
             for name, load in ring.loads.items():
                 belief = instances[name]
                 truth = belief.num_requests if policy.counts_requests else belief.load
@@ -159,6 +160,16 @@ class WatchedRouter:
                     raise Broken(
                         f"{self.name} believes {truth} of {name}, and its ring {load}"
                     )
+
+    def _audit_holders(self, pool: Pool) -> None:
+        """The index of holders is the instances' lists, the other way round."""
+        listed = {
+            (key, name) for name in pool.instances for key in pool.instances[name].held
+        }
+        held_by = pool.holders.by_adapter
+        found = {(key, name) for key, names in held_by.items() for name in names}
+        if listed != found or not all(held_by.values()):
+            raise Broken(f"{self.name} misplaces adapters: {sorted(listed ^ found)}")
 
     def _see_total(self, pool: Pool, total: int) -> int:
         """The largest total load of the pool so far, this one included."""

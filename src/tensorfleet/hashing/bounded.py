@@ -86,6 +86,8 @@ class BoundedRing:
         self._num_unequal = 0  # nodes whose weight is not 1
         self._factor = self._growth.numerator * UNIT
         self._divisor = 0  # set with the first node
+        self._half_growth = (1 + self._growth) / 2
+        self._light, self._light_divisor = self._half_growth.numerator, 0
         self._smoothed = SmoothedTotal(smoothing_ns)
         self._known: dict[str, tuple[str, ...]] = {}  # the beginning of each key's walk
         self._index = LeastLoaded(self._relative_load)
@@ -216,6 +218,22 @@ class BoundedRing:
         self.total += amount
         return True
 
+    def offer_light(self, node: str, amount: int) -> bool:
+        """Admit `amount` if the node is far from full, and say whether it was.
+
+        It is below the floor, or at most half of epsilon above the average as it is
+        now. (Where weights differ, the floor does too, and only the average counts.)
+        Checks no arguments, for it stands on a router's hot path.
+        """
+        load = self.loads[node]
+        if (load >= self.floor or self._num_unequal) and (
+            load * self._light_divisor > self.total * self._light * self._shares[node]
+        ):
+            return False
+        self.loads[node] = load + amount
+        self.total += amount
+        return True
+
     def release(self, node: str, amount: int) -> None:
         """Subtract `amount` from the load of `node`.
 
@@ -272,6 +290,7 @@ class BoundedRing:
         self._total_shares += sign * shares
         self._num_unequal += sign * (shares != UNIT)
         self._divisor = self._growth.denominator * self._total_shares
+        self._light_divisor = self._half_growth.denominator * self._total_shares
 
     def _check_known(self, node: str) -> None:
         if node not in self.loads:

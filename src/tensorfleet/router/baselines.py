@@ -104,7 +104,7 @@ class ResidencyFirst(Policy):
 
     def choose(self, request: Request, work: int, now: int) -> Choice:
         instances = self.pool.instances
-        holders = list(self.pool.holders(request.key))
+        holders = list(self.pool.holders.of(request.key))
         name = choose(
             holders or self.pool.names,
             lambda name: instances[name].num_requests,
@@ -124,7 +124,7 @@ class LoraAffinity(Policy):
         loads, instances = self.pool.loads, self.pool.instances
         names = self.pool.names
         limit = self.config.threshold * (self.pool.ring.total + work) / len(names)
-        holders = [n for n in self.pool.holders(request.key) if loads[n] <= limit]
+        holders = [n for n in self.pool.holders.of(request.key) if loads[n] <= limit]
         roomy = holders or [n for n in names if instances[n].free_slots > 0]
         name = min(roomy or names, key=loads.__getitem__)
         return name, "affinity" if holders else "least work", (), 0, False

@@ -42,9 +42,10 @@ class RouterConfig:
     `replicas` is how many instances a key starts with, `max_replicas` how many it may
     grow to; a replica is added for every `replica_share` of an instance's time that a
     key's requests take. Load below `floor_ns` makes no instance full; the average is
-    smoothed over `smoothing_ns`. `cold_ns` is what loading an adapter counts as, beside
-    work, `crowded_ns` what waiting for a free slot does, and `sticky_ns` what staying
-    with its replica is worth to a session at least. `window` instances behind the
+    smoothed over `smoothing_ns`. Loading an adapter counts as `warm_ns` of work at its
+    home, whose host memory may have it, and as `cold_ns` elsewhere; each adapter that
+    waits for a slot before it as `crowded_ns`. Staying with its replica is worth
+    `sticky_ns` to a session at least. `window` instances behind the
     replicas on the ring are looked at when these are full. `alpha` and `beta` weigh
     queue length and GPU utilisation in the notes' score. `epsilon`, `threshold` and
     `choices` are what baselines are tuned by. All times are in nanoseconds.
@@ -52,17 +53,18 @@ class RouterConfig:
 
     policy: str = "tensorfleet"
     costs: WorkCosts = WorkCosts()
-    epsilon: float = 0.3
+    epsilon: float = 0.5
     virtual_nodes: int = 64
     smoothing_ns: int = 2 * SECOND
     floor_ns: int = 100 * MILLISECOND
     cold_ns: int = 400 * MILLISECOND
-    crowded_ns: int = SECOND
+    warm_ns: int = 50 * MILLISECOND
+    crowded_ns: int = 150 * MILLISECOND
     sticky_ns: int = 50 * MILLISECOND
     replicas: int = 2
     max_replicas: int = 16
     replica_share: float = 0.25
-    window: int = 8
+    window: int = 3
     choices: int = 2
     alpha: float = 1.0
     beta: float = 1.0

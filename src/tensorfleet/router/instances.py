@@ -3,14 +3,17 @@
 A router knows at once what it sends and what comes back; an instance knows what it has
 left to do, but its reports are late. The belief joins the two:
 
-    load = foreign + recent + included · reported / base
+    work = foreign + recent + included · reported / base
 
 `foreign` is the work that the last report attributes to other routers, `recent` what
 this router has sent since that report was taken, and `included` what this router sent
 before and has not seen come back. The report said how much of the latter was left,
 `reported` where this router had counted `base`, so what is still out is scaled by that.
-With no report yet, load is what the router counted. Work that was lost, or counted
-twice, or sent by a router that has restarted since, is set right by the next report.
+With no report yet, it is what the router counted. Work that was lost, or counted twice,
+or sent by a router that has restarted since, is set right by the next report.
+
+Work is counted in the time of an instance at its normal speed. The load of one that
+answers slowly is its work times its pace (see `pace`).
 """
 
 from collections.abc import Mapping
@@ -18,22 +21,46 @@ from collections.abc import Mapping
 from tensorfleet.router.messages import AdapterKey, Report
 
 NOTHING: Mapping[AdapterKey, int] = {}
-
+NORMAL_PACE = 1024
 
 # A request that was sent and has not come back: its id, its instance, its adapter, the
 # work it was counted as, when it was routed, and whether it had been tried elsewhere.
 Sent = tuple[int, "Instance", AdapterKey, int, int, bool]
 
 
-class Instance:
-    """One instance: its load in nanoseconds of work, and what its last report said.
+class Answered:
+    """The requests that came back of late, with their tokens, and the time they took.
 
-    `held` are the adapters that were resident or loading when it last reported,
-    `pending` those that it was asked for since. `free_slots` are believed to be free:
-    reported, less what was asked for since.
+    Requests and tokens are counted in 1/1024, so that they can fade.
+    """
+
+    __slots__ = ("requests", "time", "tokens")
+
+    def __init__(self) -> None:
+        self.requests = self.tokens = self.time = 0
+
+    def add(self, tokens: int, time: int) -> None:
+        self.requests += NORMAL_PACE
+        self.tokens += tokens * NORMAL_PACE
+        self.time += time
+
+    def fade(self, parts: int) -> None:
+        """Count one part less of so many."""
+        self.requests -= self.requests // parts
+        self.tokens -= self.tokens // parts
+        self.time -= self.time // parts
+
+
+class Instance:
+    """One instance: its load in nanoseconds, and what its last report said.
+
+    `held` are the adapters that were resident or loading when it last reported, and
+    those that it was asked for since, which are `pending`. `free_slots` are believed to
+    be free: reported, less what was asked for since.
     """
 
     __slots__ = (
+        "answered",
         "base",
         "ejected_at",
         "ejected_until",
@@ -48,6 +75,7 @@ class Instance:
         "model",
         "name",
         "num_requests",
+        "pace",
         "pending",
         "recent",
         "recent_work",
@@ -66,9 +94,12 @@ class Instance:
         self.role = role
         self.heard_at = now
         self.num_requests = 0
+        self.answered = Answered()
+        self.pace = NORMAL_PACE
         self.errors = self.ejections = 0
         self.ejected_at = self.ejected_until = 0
-        self.resident = self.held = NOTHING
+        self.resident = NOTHING
+        self.held: dict[AdapterKey, int] = {}
         self.free_slots = 0
         self.pending: dict[AdapterKey, int] = {}  # → when it was asked for
         self.report: Report | None = None
@@ -95,15 +126,14 @@ class Instance:
         self.heard_at = now
         self.incarnation, self.report_time = report.incarnation, report.time
         self.report = report
-        self.resident = self.held = report.resident
-        if report.loading:
-            self.held = {**report.resident, **report.loading}
+        self.resident = report.resident
         if self.pending:
             self.pending = {
                 key: asked
                 for key, asked in self.pending.items()
                 if report.time < asked <= now
             }
+        self.held = {**report.resident, **report.loading, **self.pending}
         self.free_slots = report.free_slots - len(self.pending)
         for sent in list(self.recent.values()):
             # Had it been sent in the future, the clock would have been set back.
@@ -117,17 +147,22 @@ class Instance:
         return True
 
     @property
-    def load(self) -> int:
+    def work(self) -> int:
         """The work that is believed to be left here, in ns: the sum in the module."""
         scaled = self.included * self.reported // self.base if self.base else 0
         return self.foreign + self.recent_work + scaled
 
+    @property
+    def load(self) -> int:
+        """The time that this work takes here, in ns."""
+        return self.work * self.pace // NORMAL_PACE
+
     def holds(self, key: AdapterKey) -> bool:
         """Whether the adapter is believed to be on the GPU or on its way there."""
-        return key in self.held or key in self.pending
+        return key in self.held
 
     def expect(self, key: AdapterKey, now: int) -> None:
         """A request was sent for which the adapter, not held yet, must be loaded."""
-        self.pending[key] = now
+        self.pending[key] = self.held[key] = now
         if self.report:
             self.free_slots -= 1

@@ -21,8 +21,7 @@ class Notes(ReplicatingPolicy):
 
     def choose(self, request: Request, work: int, now: int) -> Choice:
         table, key = self.table, request.key
-        table.work[key] += work
-        serving = table.serving(key, now)
+        serving = table.ask(key, work, now)
         ring = self.pool.ring
         limit = ring.limit(now, 1)
         replicas = [name for name in serving if ring.has_room(name, limit)]

@@ -5,13 +5,15 @@ Everything else, counting, liveness, retries, shedding, is the router's and the 
 all of them, so that policies are compared on equal terms.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from random import Random
 
 from tensorfleet.hashing import BoundedRing
 from tensorfleet.router.config import RouterConfig
+from tensorfleet.router.holders import Holders
 from tensorfleet.router.instances import Instance
 from tensorfleet.router.messages import Action, AdapterKey, Request
+from tensorfleet.router.pace import Paces
 
 # The instance, the rule that decided, the replicas compared, how many full ones were
 # passed over, and whether all in reach were full. A plain tuple, because one is made
@@ -38,18 +40,23 @@ class Pool:
         self.instances: dict[str, Instance] = {}
         self.names: list[str] = []
         self.sessions: dict[str, str] = {}
+        self.holders = Holders()
+        self.paces = Paces()
         self.version = 0
 
     def add(self, instance: Instance) -> None:
         self.ring.add(instance.name, instance.weight)
         self.instances[instance.name] = instance
         self.names.append(instance.name)
+        self.holders.follow(instance.name, instance.held)
         self.version += 1
 
     def remove(self, name: str) -> None:
         self.ring.remove(name)
         del self.instances[name]
         self.names.remove(name)
+        self.paces.forget(name)
+        self.holders.forget(name)
         self.version += 1
 
     def returns(self, session: str, name: str) -> bool:
@@ -60,9 +67,15 @@ class Pool:
         self.sessions[session] = name
         return before == name
 
-    def holders(self, key: AdapterKey) -> Iterator[str]:
-        """The instances believed to hold the adapter.  O(instances)."""
-        return (name for name in self.names if self.instances[name].holds(key))
+    def heard_from(self, instance: Instance) -> None:
+        """A report has come."""
+        self.paces.follow(instance)
+        self.holders.follow(instance.name, instance.held)
+
+    def expect(self, instance: Instance, key: AdapterKey, now: int) -> None:
+        """The instance was sent a request whose adapter it does not hold yet."""
+        instance.expect(key, now)
+        self.holders.add(instance.name, key)
 
 
 class Policy:
@@ -106,5 +119,5 @@ class Policy:
 
 
 def ring_key(key: AdapterKey) -> str:
-    """The key as a string; its length says where to cut, so that no two are alike."""
-    return f"{len(key.adapter)}:{key.adapter}{key.model}"
+    """The key as a string, which differs from all others on the ring of its model."""
+    return "/".join(key)

@@ -9,11 +9,10 @@ newest revision, a stale one still an older revision; both take requests. A drai
 takes none and goes when nothing waits for it.
 
 Most adapters need no row: they are served at their homes, the first instances that the
-ring names, and `serving` remembers these. A row is made for an adapter that has, or is
+ring names, and the table remembers these. A row is made for an adapter that has, or is
 to have, replicas besides.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 
@@ -61,32 +60,59 @@ class Row:
         return tuple(name for name, state in self.states.items() if state in SERVING)
 
 
-class ReplicaTable:
-    """Who serves each adapter of a pool.
+class Known:
+    """What is remembered of an adapter: who serves it, and the work that was asked."""
 
-    `homes` is the number of instances that the ring gives every adapter, `work` what
-    the requests of each cost since the control loop last looked. The table follows the
-    pool: an instance that leaves it leaves all rows, and one that joins becomes a home
-    of the adapters that the ring gives it. Where a former home still holds the adapter,
-    it goes on serving while the new one prefetches, until the control loop takes the
-    former one away. `wanted` lists such prefetches for the loop to ask for.
+    __slots__ = ("serving", "work")
+
+    def __init__(self, serving: tuple[str, ...], work: int) -> None:
+        self.serving = serving
+        self.work = work
+
+
+class ReplicaTable:
+    """Who serves each adapter of a pool, and how much work is asked of it.
+
+    `homes` is the number of instances that the ring gives every adapter. The table
+    follows the pool: an instance that leaves it leaves all rows, and one that joins
+    becomes a home of the adapters that the ring gives it. Where a former home still
+    holds the adapter, it goes on serving while the new one prefetches, until the
+    control loop takes the former one away. `wanted` lists such prefetches for the loop
+    to ask for.
     """
 
     def __init__(self, pool: Pool, homes: int) -> None:
         self.pool = pool
         self.homes = homes
         self.rows: dict[AdapterKey, Row] = {}
-        self.work: defaultdict[AdapterKey, int] = defaultdict(int)
         self.wanted: list[tuple[AdapterKey, str]] = []
-        self._known: dict[AdapterKey, tuple[str, ...]] = {}
-        self._former: dict[AdapterKey, tuple[str, ...]] = {}
+        self._known: dict[AdapterKey, Known] = {}
+        self._former: dict[AdapterKey, Known] = {}
         self._version = pool.version
 
     def serving(self, key: AdapterKey, now: int) -> tuple[str, ...]:
         """The instances that take the adapter's requests, at least one."""
+        return self.ask(key, 0, now)
+
+    def ask(self, key: AdapterKey, work: int, now: int) -> tuple[str, ...]:
+        """The same for a request, whose work is counted."""
         if self._version != self.pool.version:
             self.follow_pool(now)
-        return self._known.get(key) or self._find(key, now)
+        known = self._known.get(key)
+        if known is None:
+            known = self._learn(key, now)
+        known.work += work
+        return known.serving
+
+    def take_asked(self) -> dict[AdapterKey, int]:
+        """The work that was asked since the last time, by adapter."""
+        asked: dict[AdapterKey, int] = {}
+        for remembered in (self._former, self._known):
+            for key, known in remembered.items():
+                if known.work:
+                    asked[key] = asked.get(key, 0) + known.work
+                    known.work = 0
+        return asked
 
     def home(self, key: AdapterKey) -> tuple[str, ...]:
         """The adapter's homes: its first instances on the ring."""
@@ -122,12 +148,12 @@ class ReplicaTable:
             del row.states[name], row.since[name]
         else:
             row.states[name], row.since[name] = state, now
-        self._known.pop(row.key, None)
+        self._look_again(row.key)
 
     def forget(self, key: AdapterKey) -> None:
         """Drop a row: the adapter is served at its homes again."""
         del self.rows[key]
-        self._known.pop(key, None)
+        self._look_again(key)
 
     def mark(
         self, key: AdapterKey, state_of: Callable[[AdapterKey, str], str], now: int
@@ -161,15 +187,24 @@ class ReplicaTable:
                 if row.states.get(name) not in SERVING:
                     self.move(row, name, State.READY, now)
 
-    def _find(self, key: AdapterKey, now: int) -> tuple[str, ...]:
-        row = self.rows.get(key)
-        if row is None and self._former and key in self._former:
-            row = self._hand_over(key, self._former.pop(key), now)
+    def _learn(self, key: AdapterKey, now: int) -> Known:
+        row, work = self.rows.get(key), 0
+        if self._former and key in self._former:
+            former = self._former.pop(key)
+            work = former.work
+            row = row or self._hand_over(key, former.serving, now)
         if len(self._known) >= MAX_KNOWN_KEYS:
             self._known.clear()
-        names = (row.serving() if row else ()) or self.home(key)
-        self._known[key] = names
-        return names
+        serving = (row.serving() if row else ()) or self.home(key)
+        known = self._known[key] = Known(serving, work)
+        return known
+
+    def _look_again(self, key: AdapterKey) -> None:
+        """The row has changed."""
+        known = self._known.get(key)
+        if known is not None and self.pool.names:
+            row = self.rows.get(key)
+            known.serving = (row.serving() if row else ()) or self.home(key)
 
     def follow_pool(self, now: int) -> None:
         """Bring all rows in step with the pool, as `serving` and `row` do as well."""

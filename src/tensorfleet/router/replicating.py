@@ -29,8 +29,8 @@ class ReplicatingPolicy(Policy):
         return self.loop.step(now, generation)
 
     def follow(self, now: int) -> None:
-        """Forget what was noted for a loop that another router runs."""
-        self.table.work.clear()
+        """Another router runs the loop: should this one lead again, it starts anew."""
+        self.loop.last = None
         self.table.wanted.clear()
 
     def replicas(self) -> Mapping[AdapterKey, tuple[str, ...]]:

@@ -18,7 +18,7 @@ from functools import partial
 from random import Random
 
 from tensorfleet.router.config import RouterConfig
-from tensorfleet.router.instances import Instance, Sent
+from tensorfleet.router.instances import NORMAL_PACE, Instance, Sent
 from tensorfleet.router.leader import LeaseStore
 from tensorfleet.router.membership import Membership
 from tensorfleet.router.messages import (
@@ -103,6 +103,9 @@ class Router:
                     del self.sent[sent[0]]
                     belief.returned(sent)
             self.members.follow_health(belief, now)
+            pool = self.members.pool_of(belief)
+            if belief.name in pool.instances:
+                pool.heard_from(belief)
             self.members.update_load(belief)
 
     # --- requests ----------------------------------------------------------------
@@ -141,6 +144,9 @@ class Router:
         sent = self.sent.pop(request.id, None)
         if sent is None:
             return
+        if ok and output_tokens > 0:
+            # The clock may have been set back.
+            sent[1].answered.add(output_tokens, max(now - sent[4], 0))
         self._returned(sent, now, ok)
         if ok and output_tokens > 0:
             self.mean_output += ((output_tokens << 10) - self.mean_output) >> 6
@@ -247,13 +253,14 @@ class Router:
     ) -> Decision:
         """Count the request where it goes, or shed it when the wait there is too long.
 
-        A bounded policy has admitted it on the ring already.
+        A bounded policy has admitted it on the ring already, as work without prefix on
+        an instance of normal pace.
         """
         name, rule, considered, steps, overflow = choice
         pool = policy.pool
         instance, key = pool.instances[name], request.key
         wait = instance.load
-        cold = key not in instance.held and key not in instance.pending
+        cold = key not in instance.held
         if wait > self.config.shed_wait_ns:
             self.members.update_load(instance)
             reason = f"{wait / 1e6:.0f} ms of work ahead on {name}, found by {rule}"
@@ -266,8 +273,13 @@ class Router:
         instance.recent_work += work
         instance.num_requests += 1
         if cold:
-            instance.expect(key, now)
-        if overflow or request.session is not None or not policy.is_bounded:
+            pool.expect(instance, key, now)
+        if (
+            overflow
+            or request.session is not None
+            or not policy.is_bounded
+            or instance.pace != NORMAL_PACE
+        ):
             self.members.update_load(instance)
         return make_decision((name, considered, steps, overflow, cold, wait, rule))
 

@@ -10,7 +10,6 @@ between the two thresholds lies a gap, so that a demand that trembles around one
 does not make replicas flap.
 """
 
-from collections import defaultdict
 from collections.abc import Callable
 
 from tensorfleet.router.config import RouterConfig
@@ -54,6 +53,7 @@ class ScalingLoop:
         actions = self._prefetch_at_new_homes(generation)
         if self.last is None or self.last > now:  # the clock was set back
             self.last = now
+            self.table.take_asked()  # over who knows what time
         elapsed = now - self.last
         if elapsed < self.config.scaling_period_ns:
             return actions
@@ -80,11 +80,10 @@ class ScalingLoop:
     def _measured(self, elapsed: int, now: int) -> list[Row]:
         """The rows with their demand brought up to date."""
         table = self.table
-        counted, table.work = table.work, defaultdict(int)
         own, total = self._own_and_total()
         self.rates = rates = {
             key: work * total // own * MILLION // elapsed
-            for key, work in counted.items()
+            for key, work in table.take_asked().items()
         }
         for key, rate in rates.items():
             if rate >= NOTICEABLE:
@@ -102,7 +101,7 @@ class ScalingLoop:
         taken to be in proportion to what they send of all.
         """
         instances = self.pool.instances.values()
-        total = sum(instance.load for instance in instances)
+        total = sum(instance.work for instance in instances)
         own = total - sum(instance.foreign for instance in instances)
         return (own, total) if own > 0 else (1, 1)
 

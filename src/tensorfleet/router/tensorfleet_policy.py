@@ -2,22 +2,29 @@
 
 The ring gives an adapter its homes, the replica table adds what its demand asks for,
 and of two random replicas the one with less work ahead takes the request, provided that
-it is below the bound. What measurement added to the notes' design:
+it holds the adapter and is far from full. An adapter that nobody holds goes to its
+first home. Where that does not settle it, the homes, those that hold the adapter (or
+the next few on the ring, if nobody does) and the least loaded of all are compared by
+cost, and the bound keeps out those that are full. What measurement added to the notes'
+design:
 
 - load is outstanding work in nanoseconds, not the length of a queue;
 - the bound has a floor of `floor_ns`: below it there is no reason to send a request
   away from its adapter. (The work of a batch of decoding requests at which a step takes
   twice as long would be ten times that. As a floor it lets prompts pile up at a home
   until its steps are slow, because work counts prefill too.)
-- where no home has room, or none has the adapter or a free slot for it, the instances
-  nearby on the ring and the least loaded of all are compared by cost: the work ahead,
-  and `cold_ns` where the adapter has to be loaded, and `crowded_ns` where a slot has to
-  become free first. Twice within a second, and the instance becomes a replica;
+- the cost of an instance is the work ahead, and what a missing adapter adds: `cold_ns`
+  for its way from the hub, but `warm_ns` at its first home, whose host memory may have
+  it, since that is where it goes when nobody holds it; and `crowded_ns` for each one
+  that waits for a slot there. An instance that is chosen twice within a second becomes
+  a replica;
 - a session stays where the KV of its prefix is, as long as that saves more than waiting
   costs. Where nobody remembers it, rendezvous hashing (Thaler and Ravishankar 1998)
   makes all routers look at the same replica.
 """
 
+from collections.abc import Iterable
+from itertools import islice
 from math import floor
 from random import Random
 
@@ -28,6 +35,7 @@ from tensorfleet.router.policy import Choice, Pool, ring_key
 from tensorfleet.router.replicas import State
 from tensorfleet.router.replicating import ReplicatingPolicy
 
+MAX_HOLDERS = 8  # that are compared
 MASK = 2**64 - 1
 
 
@@ -38,7 +46,8 @@ class TensorFleet(ReplicatingPolicy):
         super().__init__(pool, config, random)
         self.draw = random.random
         self.loads, self.instances = pool.loads, pool.instances
-        self.offer = pool.ring.offer
+        self.offer_light = pool.ring.offer_light
+        self.holders = pool.holders.by_adapter
         self.digests: dict[str, int] = {}
 
     @staticmethod
@@ -51,58 +60,57 @@ class TensorFleet(ReplicatingPolicy):
 
     def choose(self, request: Request, work: int, now: int) -> Choice:
         key = request.key
-        table = self.table
-        table.work[key] += work
-        serving = table.serving(key, now)
-        num_serving = len(serving)
+        serving = self.table.ask(key, work, now)
         if request.session is not None:
             return self._weigh(request, serving, work, now)
-        if num_serving == 1:
-            name, rule = serving[0], "home"
-            considered: tuple[str, ...] = ()
+        name, rule = serving[0], "home"
+        considered: tuple[str, ...] = ()
+        holders = self.holders.get(key)
+        if holders is None:
+            is_good = self.instances[name].free_slots > 0
         else:
-            # choices.pair, written out: this is the hottest place of all.
-            draw, loads = self.draw, self.loads
-            first = floor(draw() * num_serving)
-            second = floor(draw() * (num_serving - 1))
-            name, other = serving[first], serving[second + (second >= first)]
-            considered, rule = (name, other), "two choices"
-            if loads[other] < loads[name]:
-                name, other = other, name
-            # The less loaded has the lower cost too, where it has the adapter, or has
-            # room for it and the other has it no more than this one.
-            instance = self.instances[name]
-            if (
-                key not in instance.held
-                and (instance.free_slots < 1 or self.instances[other].holds(key))
-                and self._cost(other, key) < self._cost(name, key)
-            ):
-                name = other
-        instance = self.instances[name]
-        if (instance.free_slots > 0 or instance.holds(key)) and (
-            self.offer(name, work, now)
-        ):
+            num_serving = len(serving)
+            if num_serving > 1:
+                # choices.pair, written out: this is the hottest place of all.
+                draw, loads = self.draw, self.loads
+                first = floor(draw() * num_serving)
+                second = floor(draw() * (num_serving - 1))
+                name, other = serving[first], serving[second + (second >= first)]
+                considered, rule = (name, other), "two choices"
+                if loads[other] < loads[name]:
+                    name, other = other, name
+                if name not in holders:
+                    name = other
+            is_good = name in holders
+        if is_good and self.offer_light(name, work):
             return name, rule, considered, 0, False
         return self._weigh(request, serving, work, now)
 
-    def _cost(self, name: str, key: AdapterKey) -> int:
-        """The work before a request here, with what a missing adapter adds."""
-        instance = self.instances[name]
-        if instance.holds(key):
+    def _cost(self, name: str, key: AdapterKey, warm: str) -> int:
+        """The work before a request here, with what a missing adapter adds.
+
+        `warm` is the instance that may have it in host memory.
+        """
+        instance, config = self.instances[name], self.config
+        if key in instance.held:
             return self.loads[name]
-        cost = self.loads[name] + self.config.cold_ns
-        return cost if instance.free_slots > 0 else cost + self.config.crowded_ns
+        cost = self.loads[name] + (config.warm_ns if name == warm else config.cold_ns)
+        missing = 1 - instance.free_slots
+        return cost + missing * config.crowded_ns if missing > 0 else cost
 
     def _weigh(
         self, request: Request, serving: tuple[str, ...], work: int, now: int
     ) -> Choice:
-        """Look at all replicas, the next on the ring, and the least loaded of all."""
+        """Compare all that come into question by cost."""
         key, ring = request.key, self.pool.ring
-        nearby = ring.successors(ring_key(key), len(serving) + self.config.window)
-        candidates = dict.fromkeys((*serving, *nearby, ring.least_loaded()))
+        others: Iterable[str] = islice(self.holders.get(key, ()), MAX_HOLDERS)
+        if key not in self.holders:
+            reach = len(serving) + self.config.window
+            others = ring.successors(ring_key(key), reach)
+        candidates = dict.fromkeys((*serving, *others, ring.least_loaded()))
         limit = ring.limit(now, work)
         costs = {
-            name: self._cost(name, key)
+            name: self._cost(name, key, serving[0])
             for name in candidates
             if ring.has_room(name, limit)
         }
@@ -111,7 +119,8 @@ class TensorFleet(ReplicatingPolicy):
         if request.session is not None:
             place = self._place(request, serving)
             saved = request.prefix_tokens * self.config.costs.prefill_ns_per_token
-            costs[place] = self._cost(place, key) - max(saved, self.config.sticky_ns)
+            saved = max(saved, self.config.sticky_ns)
+            costs[place] = self._cost(place, key, place) - saved
         if not costs:
             name = ring.least_loaded()
             ring.admit(name, work, now, overflow=True)
