@@ -29,6 +29,10 @@ from tensorfleet.fleet.scenario import Scenario
 from tensorfleet.fleet.sessions import Sessions
 from tensorfleet.fleet.workloads import Crowd, Day, Workload
 
+# An instance that fails takes what is in flight on it with it, about 1% of the requests
+# of 90 s, and no router can help it. In a longer run the 1% that may miss the SLO is
+# not used up by that.
+WITH_LOSSES = 240
 # What `all_resident` sustains, in requests per second per instance: the results of
 # `highest_rate`, with seed 0 and a tolerance of 2%.
 PLAIN, DAY, BURSTS, CROWD, CONVERSATIONS = 18.0, 17.0, 18.3, 15.0, 11.4
@@ -42,14 +46,15 @@ def _scenario(
     adapters: int = 2000,
     asked: Mapping[str, Any] = MappingProxyType({}),
     instances: int = 16,
+    seconds: int = 90,
     **fields: Any,
 ) -> Scenario:
-    """90 s of requests, of which the first quarter is not measured.
+    """Some seconds of requests, of which the first quarter is not measured.
 
     `asked` are further fields of the workload, `fields` those of the scenario.
     """
     rate = round(utilisation * sustained * instances, 1)
-    workload = Workload(rate, round(90 * rate), adapters, **asked)
+    workload = Workload(rate, round(seconds * rate), adapters, **asked)
     return Scenario(name, shows, workload, sustained, instances, **fields)
 
 
@@ -103,6 +108,7 @@ _ALL = (
         "crash",
         "an eighth of the instances crash and come back empty",
         0.7,
+        seconds=WITH_LOSSES,
         faults=(Crash(1 / 8, 0.4, 0.7),),
     ),
     _scenario(
@@ -115,6 +121,7 @@ _ALL = (
         "black_hole",
         "an instance answers errors at once, and looks idle",
         0.7,
+        seconds=WITH_LOSSES,
         faults=(BlackHole(1 / 16, 0.4, 0.8),),
     ),
     _scenario(

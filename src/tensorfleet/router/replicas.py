@@ -46,14 +46,13 @@ class Row:
     instance's time that the adapter's requests take, in millionths.
     """
 
-    __slots__ = ("cool_since", "demand", "key", "since", "spilled_at", "states")
+    __slots__ = ("cool_since", "demand", "key", "since", "states")
 
     def __init__(self, key: AdapterKey) -> None:
         self.key = key
         self.states: dict[str, State] = {}
         self.since: dict[str, int] = {}
         self.demand = 0
-        self.spilled_at: int | None = None
         self.cool_since: int | None = None
 
     def serving(self) -> tuple[str, ...]:
@@ -61,29 +60,36 @@ class Row:
 
 
 class Known:
-    """What is remembered of an adapter: who serves it, and the work that was asked."""
+    """What is remembered of an adapter.
 
-    __slots__ = ("serving", "work")
+    Who serves it, who is `near` on the ring, the work that was asked, and when one who
+    does not serve it took a request last.
+    """
 
-    def __init__(self, serving: tuple[str, ...], work: int) -> None:
+    __slots__ = ("near", "serving", "spilled_at", "work")
+
+    def __init__(self, serving: tuple[str, ...], near: tuple[str, ...], work: int):
         self.serving = serving
+        self.near = near
         self.work = work
+        self.spilled_at: int | None = None
 
 
 class ReplicaTable:
     """Who serves each adapter of a pool, and how much work is asked of it.
 
-    `homes` is the number of instances that the ring gives every adapter. The table
-    follows the pool: an instance that leaves it leaves all rows, and one that joins
-    becomes a home of the adapters that the ring gives it. Where a former home still
-    holds the adapter, it goes on serving while the new one prefetches, until the
-    control loop takes the former one away. `wanted` lists such prefetches for the loop
-    to ask for.
+    `homes` is the number of instances that the ring gives every adapter, and `window`
+    of those behind them are near. The table follows the pool: an instance that leaves
+    it leaves all rows, and one that joins becomes a home of the adapters that the ring
+    gives it. Where a former home still holds the adapter, it goes on serving while the
+    new one prefetches, until the control loop takes the former one away. `wanted` lists
+    such prefetches for the loop to ask for.
     """
 
-    def __init__(self, pool: Pool, homes: int) -> None:
+    def __init__(self, pool: Pool, homes: int, window: int = 0) -> None:
         self.pool = pool
         self.homes = homes
+        self.window = window
         self.rows: dict[AdapterKey, Row] = {}
         self.wanted: list[tuple[AdapterKey, str]] = []
         self._known: dict[AdapterKey, Known] = {}
@@ -103,6 +109,16 @@ class ReplicaTable:
             known = self._learn(key, now)
         known.work += work
         return known.serving
+
+    def near(self, key: AdapterKey, now: int) -> tuple[str, ...]:
+        """The adapter's homes and the next `window` instances on the ring."""
+        return (self._known.get(key) or self._learn(key, now)).near
+
+    def spill(self, key: AdapterKey, now: int) -> int | None:
+        """One who does not serve the adapter takes a request: when did one before?"""
+        known = self._known.get(key) or self._learn(key, now)
+        before, known.spilled_at = known.spilled_at, now
+        return before
 
     def take_asked(self) -> dict[AdapterKey, int]:
         """The work that was asked since the last time, by adapter."""
@@ -195,8 +211,9 @@ class ReplicaTable:
             row = row or self._hand_over(key, former.serving, now)
         if len(self._known) >= MAX_KNOWN_KEYS:
             self._known.clear()
-        serving = (row.serving() if row else ()) or self.home(key)
-        known = self._known[key] = Known(serving, work)
+        near = self.pool.ring.ring.first(ring_key(key), self.homes + self.window)
+        serving = (row.serving() if row else ()) or near[: self.homes]
+        known = self._known[key] = Known(serving, near, work)
         return known
 
     def _look_again(self, key: AdapterKey) -> None:
@@ -204,7 +221,7 @@ class ReplicaTable:
         known = self._known.get(key)
         if known is not None and self.pool.names:
             row = self.rows.get(key)
-            known.serving = (row.serving() if row else ()) or self.home(key)
+            known.serving = (row.serving() if row else ()) or known.near[: self.homes]
 
     def follow_pool(self, now: int) -> None:
         """Bring all rows in step with the pool, as `serving` and `row` do as well."""

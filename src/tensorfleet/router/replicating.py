@@ -22,7 +22,7 @@ class ReplicatingPolicy(Policy):
 
     def __init__(self, pool: Pool, config: RouterConfig, random: Random) -> None:
         super().__init__(pool, config, random)
-        self.table = ReplicaTable(pool, config.replicas)
+        self.table = ReplicaTable(pool, config.replicas, config.window)
         self.loop = ScalingLoop(self.table, pool, config, self.hysteresis)
 
     def step(self, now: int, generation: Callable[[AdapterKey], int]) -> list[Action]:

@@ -31,7 +31,7 @@ from random import Random
 from tensorfleet.hashing import stable_hash
 from tensorfleet.router.config import SECOND, RouterConfig
 from tensorfleet.router.messages import AdapterKey, Request
-from tensorfleet.router.policy import Choice, Pool, ring_key
+from tensorfleet.router.policy import Choice, Pool
 from tensorfleet.router.replicas import State
 from tensorfleet.router.replicating import ReplicatingPolicy
 
@@ -105,8 +105,7 @@ class TensorFleet(ReplicatingPolicy):
         key, ring = request.key, self.pool.ring
         others: Iterable[str] = islice(self.holders.get(key, ()), MAX_HOLDERS)
         if key not in self.holders:
-            reach = len(serving) + self.config.window
-            others = ring.successors(ring_key(key), reach)
+            others = self.table.near(key, now)
         candidates = dict.fromkeys((*serving, *others, ring.least_loaded()))
         limit = ring.limit(now, work)
         costs = {
@@ -137,14 +136,12 @@ class TensorFleet(ReplicatingPolicy):
 
     def _grow_at_once(self, key: AdapterKey, name: str, now: int) -> None:
         """The second spill within a second makes a replica: it loads it anyway."""
+        before = self.table.spill(key, now)
+        if before is None or now - before >= SECOND:
+            return
         row = self.table.row(key, now)
-        if (
-            row.spilled_at is not None
-            and now - row.spilled_at < SECOND
-            and len(row.serving()) < self.config.max_replicas
-        ):
+        if len(row.serving()) < self.config.max_replicas:
             self.table.move(row, name, State.READY, now)
-        row.spilled_at = now
 
     def _place(self, request: Request, serving: tuple[str, ...]) -> str:
         """Where the session's KV is, or where other routers would look for it."""
