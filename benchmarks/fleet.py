@@ -17,6 +17,7 @@ so that it may be interrupted.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from statistics import fmean
 from typing import Any
 
 import quality
@@ -57,7 +58,7 @@ def measure(quick: bool, repeats: int) -> tuple[list[Any], Quantities]:
     looks = quality.look(plan, single)
     standings = [standing(rates, scenario) for scenario in plan.scenarios]
     found = speed_quantities(core, waited, sizes)
-    found |= quality_quantities(rates, standings)
+    found |= quality_quantities(rates, standings) | look_quantities(looks)
     found["quality_instances"] = plan.instances, "instances"
     found["quality_seeds"] = len(plan.seeds), "seeds"
     return [core, *sizes, *rates, *standings, *looks], found
@@ -104,10 +105,30 @@ def quality_quantities(rates: list[Rates], standings: list[Standing]) -> Quantit
     }
     for name, mean in means.items():
         found[f"{name}_mean_rate"] = round(mean, 2), "requests/s"
+    oracle = geometric_mean(row.oracle for row in standings)
+    found["best_single_mean_rate"] = round(means[best], 2), "requests/s"
+    found["oracle_over_best_single"] = percent(oracle / means[best] - 1), "%"
+    found[f"{ORACLE}_mean_rate"] = round(oracle, 2), "requests/s"
     for row in standings:
         found[f"{row.scenario}_regret"] = percent(row.regret), "%"
         found[f"{row.scenario}_rate"] = round(row.ours, 2), "requests/s"
+        found[f"{row.scenario}_best"] = round(row.best, 2), "requests/s"
+        found[f"{row.scenario}_oracle"] = round(row.oracle, 2), "requests/s"
     found["largest_regret"] = percent(max(row.regret for row in standings)), "%"
+    return found
+
+
+def look_quantities(looks: list[Look]) -> Quantities:
+    """Means over the scenarios, of times geometric ones, by policy."""
+    found: Quantities = {}
+    for policy in dict.fromkeys(row.policy for row in looks):
+        rows = [row for row in looks if row.policy == policy]
+        for name in ("ttft_p99", "tpot_p99", "coldest_ttft_p99"):
+            mean = geometric_mean(getattr(row, name) for row in rows)
+            found[f"{policy}_{name}"] = float(f"{mean:.3g}"), "ms"
+        moved = fmean(row.keys_moved for row in rows)
+        found[f"{policy}_keys_moved"] = round(moved), "keys"
+        found[f"{policy}_on_front"] = sum(row.on_front for row in rows), "scenarios"
     return found
 
 
