@@ -8,8 +8,8 @@ baseline with a knob is given five configurations; ours has its defaults. In sta
    evaluation in size, popularity, faults and seeds. The best on the geometric mean is
    the single configuration of its policy.
 2. *evaluate*: ours, the oracle and every policy's single configuration on the scenarios
-   of the evaluation, on four seeds, the same for all.
-3. *select*: in each scenario, all configurations of the three policies that did best in
+   of the evaluation, on three seeds, the same for all.
+3. *select*: in each scenario, all configurations of the two policies that did best in
    it, on a seed of its own. The two best are evaluated like the others. The best of all
    baselines by its mean is the one that ours is held against: the best individually
    tuned baseline.
@@ -66,11 +66,11 @@ class Plan:
     policies: tuple[str, ...] = tuple(KNOBS)
     instances: int = 8
     requests: int | None = None  # as many as the scenario has
-    tolerance: float = 0.03
+    tolerance: float = 0.04
     tune_seeds: tuple[int, ...] = (101,)
     select_seed: int = 20
-    seeds: tuple[int, ...] = (11, 12, 13, 14)
-    look_seeds: tuple[int, ...] = (11, 12)
+    seeds: tuple[int, ...] = (11, 12, 13)
+    look_seeds: tuple[int, ...] = (11,)
 
 
 FULL = Plan()
@@ -175,7 +175,7 @@ def evaluate(plan: Plan, single: dict[str, Knobs]) -> list[Rates]:
 
 
 def select(plan: Plan, rates: list[Rates]) -> dict[str, list[tuple[str, Knobs]]]:
-    """The two best configurations of the best three policies, in each scenario."""
+    """The two best configurations of the best two policies, in each scenario."""
     jobs = {}
     for scenario in plan.scenarios:
         rows = [r for r in rates if r.scenario == scenario and r.role == "single"]
@@ -183,7 +183,7 @@ def select(plan: Plan, rates: list[Rates]) -> dict[str, list[tuple[str, Knobs]]]
         jobs[scenario] = [
             (job_of(plan, "capacity", scenario, policy, knobs, plan.select_seed),
              (policy, knobs))
-            for policy in [row.policy for row in rows[:3]]
+            for policy in [row.policy for row in rows[:2]]
             for knobs in KNOBS[policy]
         ]  # fmt: skip
     found = run_all((job for group in jobs.values() for job, _ in group), "select")

@@ -101,7 +101,7 @@ class Fleet:
         for belief, resident in zip(
             router.members.instances.values(), self.residents, strict=True
         ):
-            load = belief.load
+            load = belief.work
             by_router = {router.name: load}
             report = Report(
                 belief.name, 0, self.now, 0, belief.num_requests, load, by_router,

@@ -91,9 +91,8 @@ class BoundedMachine(RuleBasedStateMachine):
         weights = {name: self.weight(name) for name in self.loads}
         share = Fraction(weights[node], sum(weights.values()))
         middle = (1 + self.growth) / 2 * sum(self.loads.values()) * share
-        is_equal = set(weights.values()) == {1}
         is_light = self.loads[node] <= middle
-        is_light |= is_equal and self.loads[node] < self.floor
+        is_light |= self.loads[node] < ceil(self.floor * weights[node])
         # It never admits what `admit` would refuse.
         assert not is_light or self.loads[node] < self.cap(node, amount)
         assert self.ring.offer_light(node, amount) == is_light

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from tensorfleet.fleet.running import simulate
 from tensorfleet.fleet.scenarios import SCENARIOS
 from tensorfleet.router.config import RouterConfig
-from tensorfleet.router.instances import NORMAL_PACE, Instance
+from tensorfleet.router.instances import FIRST_TOKEN, NORMAL_PACE, Instance
 from tensorfleet.router.messages import Request
-from tensorfleet.router.pace import ENOUGH, FORGETTING, LARGEST, NOTICEABLE, Paces
+from tensorfleet.router.pace import ENOUGH, LARGEST, MEMORY_NS, NOTICEABLE, Paces
 from tensorfleet.router.router import Router
 from tests.router.beliefs import KEY, report
 
 ANSWERS = ENOUGH // NORMAL_PACE
-TIMES = st.integers(1, 10**10)
+TIMES = st.integers(1, 10**9)
 
 
 def instance(name, weight=1.0):
@@ -33,7 +33,7 @@ def paces_of(*instances):
     """All report twice, so that each is compared with all."""
     paces = Paces()
     for one in (*instances, *instances):
-        paces.follow(one)
+        paces.follow(one, 0)
     return [one.pace for one in instances]
 
 
@@ -43,7 +43,7 @@ def test_it_is_time_per_token_over_that_of_the_pool(times):
     paces = Paces()
     for one, time in zip(fleet, times, strict=True):
         answer(one, time, 2 * ANSWERS)
-        paces.follow(one)
+        paces.follow(one, 0)
     # All but the last were compared with a part of the pool only.
     exact = Fraction(NORMAL_PACE * times[-1] * len(times), sum(times))
     expected = min(int(exact), LARGEST) if exact >= NOTICEABLE + 1 else NORMAL_PACE
@@ -70,27 +70,65 @@ def test_one_that_left_is_not_compared_with():
     answer(gone, 1)
     answer(here, 1000, 2 * ANSWERS)
     for one in (gone, here):
-        paces.follow(one)
+        paces.follow(one, 0)
     assert here.pace > NORMAL_PACE
     paces.forget("gone")
-    paces.follow(here)
+    paces.follow(here, 0)
     assert here.pace == NORMAL_PACE
     assert (paces.tokens, paces.time) == paces._counted["here"]
 
 
-def test_what_was_is_forgotten():
+@pytest.mark.parametrize("interval", [MEMORY_NS // 100, MEMORY_NS])
+def test_what_was_is_forgotten_at_any_interval_of_reports(interval):
     paces, slow, usual = Paces(), instance("slow"), instance("usual")
     answer(slow, 10_000, 100)
-    while slow.answered.requests >= FORGETTING:
-        paces.follow(slow)
-        answer(usual, 100)
-        paces.follow(usual)
+    for now in range(0, 20 * MEMORY_NS, interval):
+        for one in (slow, usual):
+            answer(one, 100, 1 + 10 * interval // MEMORY_NS)
+            paces.follow(one, now)
     assert slow.pace == NORMAL_PACE
 
 
+def test_short_answers_do_not_make_an_instance_slow():
+    # A first token after 120 ms, or 200 tokens in 4 s: both are usual.
+    short, long = instance("short"), instance("long")
+    answer(short, 120_000_000, tokens=1)
+    answer(long, 4_000_000_000, tokens=200)
+    assert paces_of(short, long) == [NORMAL_PACE, NORMAL_PACE]
+
+
+def test_a_clock_that_jumps_makes_nothing_slow_for_long():
+    here, there = instance("here"), instance("there")
+    for one, jumps in ((here, 10), (there, 30)):
+        answer(one, 3600 * 10**9, jumps)
+        answer(one, -(3600 * 10**9), jumps)
+    assert here.answered.time == 10 * (10 + FIRST_TOKEN - 1) * 10**9
+    paces = Paces()
+    for second in range(60):
+        for one in (here, there):
+            answer(one, 4_000_000_000, 15, tokens=200)
+            paces.follow(one, second * 10**9)
+    assert (here.pace, there.pace) == (NORMAL_PACE, NORMAL_PACE)
+
+
+def test_a_new_life_begins_at_the_normal_pace():
+    here = instance("here")
+    answer(here, 1000)
+    here.observe(report("here", 1, incarnation=0), "me", 1)
+    answer(here, 1000)
+    here.observe(report("here", 2, incarnation=1), "me", 2)
+    assert here.answered.requests == 0
+
+
 @pytest.mark.slow
-def test_a_slow_instance_gets_less():
-    scenario = SCENARIOS["slow_node"].scaled(instances=8, requests=3000)
+@pytest.mark.parametrize(
+    ("routers", "report_ns"), [(1, 500_000_000), (1, 50_000_000), (8, 500_000_000)]
+)
+def test_a_slow_instance_gets_less(routers, report_ns):
+    scenario = SCENARIOS["slow_node"].scaled(
+        instances=8, requests=3000, routers=routers
+    )
+    scenario = replace(scenario, report_interval_ns=report_ns)
     (fault,) = scenario.faults
     always = replace(fault, at=0.0, until=1.0)
     flights = simulate(replace(scenario, faults=(always,)), seed=1).flights
@@ -115,5 +153,4 @@ def test_the_pool_forgets_one_that_leaves():
         router.observe(report(name, 10**6), 10**6)
     pool = router.members.prefilling["m"].pool
     router.leave("x", 10**6)
-    rest = router.members.instances["y"].answered
-    assert pool.paces.tokens * (FORGETTING - 1) // FORGETTING == rest.tokens
+    assert pool.paces.tokens == router.members.instances["y"].answered.tokens > 0

@@ -218,6 +218,26 @@ class TestTensorFleet:
             assert chosen(router, request("a"), time) != home
         assert len(router.replicas()[key("a")]) == 2
 
+    def test_a_clock_that_is_set_back_makes_none(self):
+        router = make_router("tensorfleet", replicas=1, floor_ns=0)
+        request, home = Requests(), clockwise("a")[0]
+        for time in (3600 * SECOND, SECOND):
+            router.members.instances[home].report_time = -1
+            router.observe(report(home, time, work=SECOND), time)
+            assert chosen(router, request("a"), time) != home
+        assert not router.replicas()
+
+    def test_a_new_session_prefers_no_home_that_it_was_never_at(self):
+        router = make_router("tensorfleet", replicas=2, sticky_ns=0)
+        request = Requests()
+        for name in NAMES:
+            router.observe(report(name, 1, free_slots=40), 1)
+        for number in range(40):
+            adapter = f"adapter-{number}"
+            asked = request(adapter, 100, session=f"session-{number}")
+            assert chosen(router, asked) == clockwise(adapter)[0]
+            router.finish(asked, 0)
+
     def test_spills_far_apart_make_none(self):
         router = make_router("tensorfleet", replicas=1, floor_ns=0)
         request, home = Requests(), clockwise("a")[0]

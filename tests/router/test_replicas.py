@@ -110,6 +110,37 @@ def test_a_new_home_serves_at_once_when_nobody_holds_the_adapter():
     assert not table.wanted
 
 
+def test_work_is_counted_across_changes_of_membership(monkeypatch):
+    table = table_of("w", "x", "y")
+    asked = {KEY: 0, OTHER: 0}
+    for number, (key, work) in enumerate([(KEY, 5), (OTHER, 3), (OTHER, 2), (KEY, 1)]):
+        table.ask(key, work, number)
+        asked[key] += work
+        table.pool.add(belief(f"new-{number}"))
+    # Nor is it lost when too many adapters are remembered.
+    monkeypatch.setattr("tensorfleet.router.replicas.MAX_KNOWN_KEYS", 1)
+    for key, work in ((KEY, 7), (OTHER, 8), (KEY, 9)):
+        table.ask(key, work, 9)
+        asked[key] += work
+    assert table.take_asked() == asked
+    assert table.take_asked() == {}
+
+
+def test_the_first_home_is_in_front_whoever_was_there_before():
+    """All routers must agree on it, the one that saw it return and the one that not."""
+    pool = Pool("m", BoundedRing())
+    for name in "vwxyz":
+        pool.add(belief(name, resident={KEY: 1}))
+    table = ReplicaTable(pool, 2, 3)
+    order = pool.ring.successors("a/m", 5)
+    row = table.row(KEY, 0)
+    pool.remove(order[0])
+    assert table.serving(KEY, 1) == tuple(order[1:3])
+    pool.add(belief(order[0], resident={KEY: 1}))
+    assert table.serving(KEY, 2) == tuple(order[:3])
+    assert list(row.states) != order[:3]
+
+
 def test_a_draining_replica_that_becomes_a_home_serves_at_once():
     table = table_of("w", "x", "y", "z")
     home, draining, holder = table.pool.ring.successors("a/m", 3)
@@ -208,6 +239,9 @@ class Replicas(RuleBasedStateMachine):
         row = self.table.rows.get(key)
         states = row.states if row else {}
         listed = [name for name in states if states[name] in (READY, STALE)]
+        # The homes come first, in the order of the ring.
+        place = {name: number for number, name in enumerate(self.table.home(key))}
+        listed.sort(key=lambda name: place.get(name, len(place)))
         assert list(serving) == (listed or list(self.table.home(key)))
 
     @precondition(lambda self: self.pool.names)

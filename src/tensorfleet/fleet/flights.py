@@ -36,7 +36,7 @@ class Flight:
     - `retries`: how often it was sent to another instance after a failure;
     - `preemptions`: how often it lost its KV to make room;
     - `cached_tokens`: tokens of its prompt that the prefix cache held;
-    - `steps`: full replicas that the first decision passed over on the ring.
+    - `steps`: full instances that the first decision passed over.
 
     The rest is the business of the instance that it is on.
     """

@@ -86,7 +86,7 @@ class Metrics:
       asked for least often in this run, of ties the first by name;
     - `keys_moved`: how often an adapter was first served by an instance that had not
       served it before, its first instance apart;
-    - `steps_per_request`: full replicas passed over on the ring;
+    - `steps_per_request`: full instances that decisions passed over;
     - `overflows`: decisions that found everyone in reach full;
     - `imbalance`: the largest of the instances' computing times over their mean.
     """

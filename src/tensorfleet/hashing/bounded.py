@@ -222,11 +222,12 @@ class BoundedRing:
         """Admit `amount` if the node is far from full, and say whether it was.
 
         It is below the floor, or at most half of epsilon above the average as it is
-        now. (Where weights differ, the floor does too, and only the average counts.)
-        Checks no arguments, for it stands on a router's hot path.
+        now. Checks no arguments, for it stands on a router's hot path.
         """
-        load = self.loads[node]
-        if (load >= self.floor or self._num_unequal) and (
+        load, floor = self.loads[node], self.floor
+        if self._num_unequal:
+            floor = self._scaled(node, floor)
+        if load >= floor and (
             load * self._light_divisor > self.total * self._light * self._shares[node]
         ):
             return False

@@ -43,12 +43,20 @@ class RouterConfig:
     grow to; a replica is added for every `replica_share` of an instance's time that a
     key's requests take. Load below `floor_ns` makes no instance full; the average is
     smoothed over `smoothing_ns`. Loading an adapter counts as `warm_ns` of work at its
-    home, whose host memory may have it, and as `cold_ns` elsewhere; each adapter that
-    waits for a slot before it as `crowded_ns`. Staying with its replica is worth
-    `sticky_ns` to a session at least. `window` instances behind the
-    replicas on the ring are looked at when these are full. `alpha` and `beta` weigh
-    queue length and GPU utilisation in the notes' score. `epsilon`, `threshold` and
-    `choices` are what baselines are tuned by. All times are in nanoseconds.
+    first home, whose host memory may have it, and as `cold_ns` elsewhere; each slot
+    that must become free first as `crowded_ns`. Staying with its replica is worth
+    `sticky_ns` to a session at least. `window` instances behind the homes on the ring
+    may take an adapter that nobody holds, or become its replicas. `alpha` and `beta`
+    weigh queue length and GPU utilisation in the notes' score. `epsilon`, `threshold`
+    and `choices` are what baselines are tuned by.
+
+    The control loops: demand is averaged over `heat_half_life_ns`, looked at every
+    `scaling_period_ns`, and shrinks a set of replicas after `cooldown_ns`. A revision
+    stays on its canary for `canary_ns`, is pushed again after `push_retry_ns`, doubled
+    up to `push_retry_cap_ns`, and swapped in by `swap_deadline_ns`. An instance is
+    taken for dead after a silence of `suspect_after_ns`, and ejected for `ejection_ns`
+    after `eject_after_errors` in a row. A request that would find `shed_wait_ns` of
+    work ahead is shed. All times are in nanoseconds.
     """
 
     policy: str = "tensorfleet"

@@ -18,10 +18,12 @@ answers slowly is its work times its pace (see `pace`).
 
 from collections.abc import Mapping
 
+from tensorfleet.router.config import SECOND
 from tensorfleet.router.messages import AdapterKey, Report
 
 NOTHING: Mapping[AdapterKey, int] = {}
 NORMAL_PACE = 1024
+FIRST_TOKEN = 6  # others take as long
 
 # A request that was sent and has not come back: its id, its instance, its adapter, the
 # work it was counted as, when it was routed, and whether it had been tried elsewhere.
@@ -34,21 +36,25 @@ class Answered:
     Requests and tokens are counted in 1/1024, so that they can fade.
     """
 
-    __slots__ = ("requests", "time", "tokens")
+    __slots__ = ("faded_at", "requests", "time", "tokens")
 
     def __init__(self) -> None:
-        self.requests = self.tokens = self.time = 0
+        self.requests = self.tokens = self.time = self.faded_at = 0
 
     def add(self, tokens: int, time: int) -> None:
+        tokens += FIRST_TOKEN - 1
         self.requests += NORMAL_PACE
         self.tokens += tokens * NORMAL_PACE
-        self.time += time
+        # Had it taken much longer, the clock would have been set.
+        self.time += min(max(time, 0), tokens * SECOND)
 
-    def fade(self, parts: int) -> None:
-        """Count one part less of so many."""
-        self.requests -= self.requests // parts
-        self.tokens -= self.tokens // parts
-        self.time -= self.time // parts
+    def fade(self, now: int, memory: int) -> None:
+        """Count what came long ago less: half, after as much time as `memory`."""
+        elapsed = max(now - self.faded_at, 0)
+        self.faded_at = now
+        self.requests = self.requests * memory // (memory + elapsed)
+        self.tokens = self.tokens * memory // (memory + elapsed)
+        self.time = self.time * memory // (memory + elapsed)
 
 
 class Instance:
@@ -124,6 +130,8 @@ class Instance:
         if (report.incarnation, report.time) <= (self.incarnation, self.report_time):
             return False
         self.heard_at = now
+        if 0 <= self.incarnation < report.incarnation:
+            self.answered = Answered()
         self.incarnation, self.report_time = report.incarnation, report.time
         self.report = report
         self.resident = report.resident

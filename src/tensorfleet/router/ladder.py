@@ -3,8 +3,9 @@
     hash         the adapter's owner on the ring, whatever its load
     bound        the first with less than 1 + epsilon times the average requests
     floor        the bound is on work, and does not bind below a floor
-    residency    when the home is full, the cheapest of those nearby and the least
-                 loaded, counting what a missing adapter costs
+    residency    where the home lacks the adapter or has more than its share of work:
+                 the cheapest of the home, the holders and the least loaded, counting
+                 what a missing adapter costs
     two choices  two homes, of which the one with less work ahead takes the request
     replication  adapters in demand gain replicas, and lose them again
 

@@ -86,8 +86,8 @@ class Decision(NamedTuple):
     """Where a request goes, and why.
 
     `instance` is None when the request is shed. `considered` are the replicas compared,
-    `steps` the full ones that were passed over on the ring, `overflow` says that every
-    one in reach was full, `cold` that the adapter must be loaded first.
+    `steps` the full ones that were passed over, `overflow` says that it goes there full
+    or not, `cold` that the adapter must be loaded first.
     `predicted_wait_ns` is the work ahead of the request, `rule` the name of what
     decided; `why` says it in words.
     """
@@ -112,7 +112,7 @@ class Decision(NamedTuple):
         if self.steps:
             parts.append(f"passed over {self.steps} full")
         if self.overflow:
-            parts.append("all in reach were full: the least loaded takes it")
+            parts.append("it goes there, full or not")
         if self.cold:
             parts.append("the adapter must be loaded first")
         return "; ".join(parts)

@@ -7,20 +7,22 @@ sees that on its own, from the time that requests take per token of output:
 
     pace = (time / tokens) of the instance / (time / tokens) of its pool
 
-over the last requests, those before each report counting an eighth less. The work ahead
-on an instance is multiplied by its pace. Queueing lengthens answers too, so a pace also
-rises a little with load; what is less than a quarter above the pool's is taken for that
-and for chance. (Scaling load by measured latency is the idea of Finagle's "peak EWMA".)
+over the answers of the last seconds, older ones counting less. A first token takes as
+long as several others, and counts as FIRST_TOKEN of them. The work ahead on an
+instance is multiplied by its pace. Queueing lengthens answers too, so a pace also rises
+with load; less than a quarter above the pool's is taken for that and for chance.
+(Scaling load by measured latency is the idea of Finagle's "peak EWMA".)
 
-Does not handle: a pool that is slow as a whole, which is no reason to choose otherwise.
+Does not handle: a pool that is slow as a whole, which is no reason to choose otherwise,
+and a router that gets fewer than ENOUGH answers from an instance in MEMORY_NS.
 """
 
 from tensorfleet.router.instances import NORMAL_PACE, Instance
 
 NOTICEABLE = NORMAL_PACE * 5 // 4
 LARGEST = NORMAL_PACE * 4
-FORGETTING = 8  # at each report, one part in so many
-ENOUGH = 16 * NORMAL_PACE  # answers, before they say anything
+MEMORY_NS = 6_000_000_000
+ENOUGH = 4 * NORMAL_PACE  # answers, before they say anything
 
 
 class Paces:
@@ -30,9 +32,10 @@ class Paces:
         self.tokens = self.time = 0
         self._counted: dict[str, tuple[int, int]] = {}
 
-    def follow(self, instance: Instance) -> None:
+    def follow(self, instance: Instance, now: int) -> None:
         """Bring the pace of an instance up to date, at its report."""
         seen = instance.answered
+        seen.fade(now, MEMORY_NS)
         # A heavier instance is faster by right.
         time = round(seen.time * instance.weight)
         self.forget(instance.name)
@@ -45,7 +48,6 @@ class Paces:
             if measured > NOTICEABLE:
                 pace = min(measured, LARGEST)
         instance.pace = pace
-        seen.fade(FORGETTING)
 
     def forget(self, name: str) -> None:
         """Take what was counted of an instance out of the sums."""

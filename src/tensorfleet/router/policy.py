@@ -67,9 +67,9 @@ class Pool:
         self.sessions[session] = name
         return before == name
 
-    def heard_from(self, instance: Instance) -> None:
+    def heard_from(self, instance: Instance, now: int) -> None:
         """A report has come."""
-        self.paces.follow(instance)
+        self.paces.follow(instance, now)
         self.holders.follow(instance.name, instance.held)
 
     def expect(self, instance: Instance, key: AdapterKey, now: int) -> None:

@@ -68,10 +68,10 @@ class Known:
 
     __slots__ = ("near", "serving", "spilled_at", "work")
 
-    def __init__(self, serving: tuple[str, ...], near: tuple[str, ...], work: int):
+    def __init__(self, serving: tuple[str, ...], near: tuple[str, ...]) -> None:
         self.serving = serving
         self.near = near
-        self.work = work
+        self.work = 0
         self.spilled_at: int | None = None
 
 
@@ -94,6 +94,7 @@ class ReplicaTable:
         self.wanted: list[tuple[AdapterKey, str]] = []
         self._known: dict[AdapterKey, Known] = {}
         self._former: dict[AdapterKey, Known] = {}
+        self._carried: dict[AdapterKey, int] = {}  # work of those since forgotten
         self._version = pool.version
 
     def serving(self, key: AdapterKey, now: int) -> tuple[str, ...]:
@@ -122,7 +123,7 @@ class ReplicaTable:
 
     def take_asked(self) -> dict[AdapterKey, int]:
         """The work that was asked since the last time, by adapter."""
-        asked: dict[AdapterKey, int] = {}
+        asked, self._carried = self._carried, {}
         for remembered in (self._former, self._known):
             for key, known in remembered.items():
                 if known.work:
@@ -204,24 +205,29 @@ class ReplicaTable:
                     self.move(row, name, State.READY, now)
 
     def _learn(self, key: AdapterKey, now: int) -> Known:
-        row, work = self.rows.get(key), 0
-        if self._former and key in self._former:
-            former = self._former.pop(key)
-            work = former.work
-            row = row or self._hand_over(key, former.serving, now)
+        row = self.rows.get(key)
+        if row is None and self._former and key in self._former:
+            row = self._hand_over(key, self._former.pop(key).serving, now)
         if len(self._known) >= MAX_KNOWN_KEYS:
+            self._carried = self.take_asked()
             self._known.clear()
         near = self.pool.ring.ring.first(ring_key(key), self.homes + self.window)
-        serving = (row.serving() if row else ()) or near[: self.homes]
-        known = self._known[key] = Known(serving, near, work)
+        known = self._known[key] = Known(self._in_order(row, near), near)
         return known
+
+    def _in_order(self, row: Row | None, near: tuple[str, ...]) -> tuple[str, ...]:
+        """Those that serve, the first on the ring in front, so that routers agree."""
+        serving = row.serving() if row else ()
+        if not serving:
+            return near[: self.homes]
+        place = {name: number for number, name in enumerate(near)}
+        return tuple(sorted(serving, key=lambda name: place.get(name, len(near))))
 
     def _look_again(self, key: AdapterKey) -> None:
         """The row has changed."""
         known = self._known.get(key)
         if known is not None and self.pool.names:
-            row = self.rows.get(key)
-            known.serving = (row.serving() if row else ()) or known.near[: self.homes]
+            known.serving = self._in_order(self.rows.get(key), known.near)
 
     def follow_pool(self, now: int) -> None:
         """Bring all rows in step with the pool, as `serving` and `row` do as well."""
@@ -229,6 +235,7 @@ class ReplicaTable:
             return
         self._version = self.pool.version
         if self._known:
+            self._carried = self.take_asked()
             self._former, self._known = self._known, {}
         for row in self.rows.values():
             before = row.serving()
@@ -243,13 +250,13 @@ class ReplicaTable:
     ) -> Row | None:
         """A row, if a former home still holds what a new home has to load."""
         homes = self.home(key)
-        if before == homes or not self._holders(before, key):
+        if set(before) == set(homes) or not self._holders(before, key):
             return None
         row = Row(key)
         for name in self._holders(before, key):
             row.states[name], row.since[name] = State.READY, now
         self._settle_homes(row, before, now)
-        if row.serving() == homes:
+        if set(row.serving()) == set(homes):
             return None
         self.rows[key] = row
         return row

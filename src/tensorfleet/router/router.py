@@ -105,7 +105,7 @@ class Router:
             self.members.follow_health(belief, now)
             pool = self.members.pool_of(belief)
             if belief.name in pool.instances:
-                pool.heard_from(belief)
+                pool.heard_from(belief, now)
             self.members.update_load(belief)
 
     # --- requests ----------------------------------------------------------------
@@ -145,8 +145,7 @@ class Router:
         if sent is None:
             return
         if ok and output_tokens > 0:
-            # The clock may have been set back.
-            sent[1].answered.add(output_tokens, max(now - sent[4], 0))
+            sent[1].answered.add(output_tokens, now - sent[4])
         self._returned(sent, now, ok)
         if ok and output_tokens > 0:
             self.mean_output += ((output_tokens << 10) - self.mean_output) >> 6

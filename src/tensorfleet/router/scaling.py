@@ -68,7 +68,7 @@ class ScalingLoop:
             elif self._has_cooled(row, wanted, held, now):
                 self._shrink(row, wanted, now)
             quiet = max(row.demand, self.rates.get(row.key, 0)) < NOTICEABLE
-            if quiet and row.serving() == self.table.home(row.key):
+            if quiet and set(row.serving()) == set(self.table.home(row.key)):
                 self.table.forget(row.key)
         return actions
 

@@ -3,10 +3,10 @@
 The ring gives an adapter its homes, the replica table adds what its demand asks for,
 and of two random replicas the one with less work ahead takes the request, provided that
 it holds the adapter and is far from full. An adapter that nobody holds goes to its
-first home. Where that does not settle it, the homes, those that hold the adapter (or
-the next few on the ring, if nobody does) and the least loaded of all are compared by
-cost, and the bound keeps out those that are full. What measurement added to the notes'
-design:
+first home. Where that does not settle it, the homes, those that hold the adapter (the
+first eight to do so, or the next few on the ring if nobody does) and the least loaded
+of all are compared by cost, and the bound keeps out those that are full. What
+measurement added to the notes' design:
 
 - load is outstanding work in nanoseconds, not the length of a queue;
 - the bound has a floor of `floor_ns`: below it there is no reason to send a request
@@ -15,9 +15,9 @@ design:
   until its steps are slow, because work counts prefill too.)
 - the cost of an instance is the work ahead, and what a missing adapter adds: `cold_ns`
   for its way from the hub, but `warm_ns` at its first home, whose host memory may have
-  it, since that is where it goes when nobody holds it; and `crowded_ns` for each one
-  that waits for a slot there. An instance that is chosen twice within a second becomes
-  a replica;
+  it, since that is where it goes when nobody holds it; and `crowded_ns` for each slot
+  that must become free first, as far as the router knows. When an adapter goes to
+  others than its replicas twice within a second, the second becomes a replica;
 - a session stays where the KV of its prefix is, as long as that saves more than waiting
   costs. Where nobody remembers it, rendezvous hashing (Thaler and Ravishankar 1998)
   makes all routers look at the same replica.
@@ -116,10 +116,10 @@ class TensorFleet(ReplicatingPolicy):
         full = len(candidates) - len(costs)
         place = None
         if request.session is not None:
-            place = self._place(request, serving)
+            place, warm = self._place(request.session, serving)
             saved = request.prefix_tokens * self.config.costs.prefill_ns_per_token
             saved = max(saved, self.config.sticky_ns)
-            costs[place] = self._cost(place, key, place) - saved
+            costs[place] = self._cost(place, key, warm) - saved
         if not costs:
             name = ring.least_loaded()
             ring.admit(name, work, now, overflow=True)
@@ -135,19 +135,23 @@ class TensorFleet(ReplicatingPolicy):
         return name, "least cost", tuple(costs), full, overflow
 
     def _grow_at_once(self, key: AdapterKey, name: str, now: int) -> None:
-        """The second spill within a second makes a replica: it loads it anyway."""
+        """The second spill within a second makes a replica of where it goes."""
         before = self.table.spill(key, now)
-        if before is None or now - before >= SECOND:
+        # A negative time since then would mean that the clock was set back.
+        if before is None or not 0 <= now - before < SECOND:
             return
-        row = self.table.row(key, now)
-        if len(row.serving()) < self.config.max_replicas:
-            self.table.move(row, name, State.READY, now)
+        if len(self.table.serving(key, now)) < self.config.max_replicas:
+            self.table.move(self.table.row(key, now), name, State.READY, now)
 
-    def _place(self, request: Request, serving: tuple[str, ...]) -> str:
-        """Where the session's KV is, or where other routers would look for it."""
-        session = request.session or ""
+    def _place(self, session: str, serving: tuple[str, ...]) -> tuple[str, str]:
+        """Where the session's KV is, or where other routers would look for it.
+
+        And who may have its adapter in host memory.
+        """
         place = self.pool.sessions.get(session)
-        return place if place in self.instances else self._sticky(session, serving)
+        if place in self.instances:
+            return place, place
+        return self._sticky(session, serving), serving[0]
 
     def _sticky(self, session: str, serving: tuple[str, ...]) -> str:
         """Rendezvous hashing: the replica with the highest hash of session and name.
