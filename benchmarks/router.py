@@ -3,11 +3,13 @@
     python benchmarks/router.py [--json] [--record] [--quick]
 
 The peer is uhashring's HashRing.get_node, which looks at no load, no replica and no
-adapter. Ours is `choose` of the default policy with three replicas: ring, bound, two
-choices, and the load admitted. Goals: a key seen before at most 1.0 times the peer, a
+adapter. Ours is `choose` of the default policy with three replicas: replicas and
+holders looked up (for a new key on the ring), two choices, the test for room, and the
+load admitted. Goals: a key seen before at most 1.0 times the peer, a
 key never seen at most 1.5, 10,000 nodes at most 2.5 times 8. `route` and `finish`, the
 whole of the router with its book-keeping, are rows of their own, as is the slow path
-that looks at all replicas and their neighbours.
+that compares costs, and known keys on instances with work above the floor (*loaded*: 60
+requests in flight on each), where some decisions take that path and most do not.
 
 The router is in use: 16 adapters a node, which its instances have reported resident at
 their homes, 8 slots free at each, 4 requests of 500 tokens in flight on each, 15 new
@@ -41,7 +43,7 @@ LARGE = 10_000
 OURS, PEER = "ours", "uhashring"
 MODEL = "llama-3.1-8b"
 SECOND = 1_000_000_000
-ADAPTERS, IN_FLIGHT, ARRIVALS = 16, 4, 15  # of one node
+ADAPTERS, IN_FLIGHT, LOADED, ARRIVALS = 16, 4, 60, 15  # of one node
 PROMPT = 500  # tokens
 WORK = 18_500_000  # what that costs an instance, in nanoseconds
 WARM_UP = 40  # seconds of traffic: the control loop acts every 30
@@ -53,7 +55,7 @@ Keys = Callable[[int], list[AdapterKey]]
 class Fleet:
     """A router in use, with `num_nodes` instances behind it, and its clock."""
 
-    def __init__(self, num_nodes: int, free_slots: int = 8) -> None:
+    def __init__(self, num_nodes: int, free_slots: int, in_flight: int) -> None:
         self.num_nodes = num_nodes
         self.free_slots = free_slots
         self.router = Router(RouterConfig(replicas=3))
@@ -69,7 +71,7 @@ class Fleet:
         self.report()
         self.flying: list[Request] = []
         keys = alike(num_nodes)
-        for request, now in self.arriving(keys(IN_FLIGHT * num_nodes)):
+        for request, now in self.arriving(keys(in_flight * num_nodes)):
             self.router.route(request, now)
             self.flying.append(request)
         self.report()
@@ -154,8 +156,8 @@ class Fleet:
 
 
 @cache
-def fleet(num_nodes: int, free_slots: int = 8) -> Fleet:
-    return Fleet(num_nodes, free_slots)
+def fleet(num_nodes: int, free_slots: int = 8, in_flight: int = IN_FLIGHT) -> Fleet:
+    return Fleet(num_nodes, free_slots, in_flight)
 
 
 @cache
@@ -216,12 +218,17 @@ def contests(
     operations = 256 if quick else 2048
     for size in sizes:
         ours, crowded, ring = fleet(size), fleet(size, 0), peer_ring(size)
+        loaded = fleet(size, in_flight=LOADED)
         for kind, keys in kinds(size).items():
             theirs = partial(look_up, ring, keys, operations)
             decide = partial(ours.decide, keys, operations)
             yield f"decision, {kind}, {size} nodes", operations, {
                 OURS: decide, PEER: theirs
             }  # fmt: skip
+        theirs = partial(look_up, ring, alike(size), operations)
+        yield f"decision, known key, loaded, {size} nodes", operations, {
+            OURS: partial(loaded.decide, alike(size), operations), PEER: theirs
+        }  # fmt: skip
         theirs = partial(look_up, ring, new, operations)
         yield f"decision, new key, no slot free, {size} nodes", operations, {
             OURS: partial(crowded.decide, new, operations), PEER: theirs
