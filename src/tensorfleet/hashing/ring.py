@@ -116,10 +116,14 @@ class HashRing:
         """
         return self._further(key, self.first(key, 1))
 
+    def points(self) -> Iterator[tuple[int, str]]:
+        """Positions of the virtual nodes with their nodes, clockwise from 0."""
+        return iter(self._points)
+
     def arcs(self) -> dict[str, float]:
         """The share of the circle that each node owns; the shares sum to 1."""
         lengths = dict.fromkeys(self._num_points, 0)
-        points = list(self._points)
+        points = list(self.points())
         before = points[-1][0] - CIRCLE if points else 0
         for position, node in points:
             lengths[node] += position - before

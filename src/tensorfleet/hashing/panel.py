@@ -1,0 +1,212 @@
+"""The explorable of the hashing chapter: a ring whose nodes come and go.
+
+Arcs have the colour of the node that owns them, and so have the keys, which stand just
+inside of the ring where they hash to. Keys that the last step moved are larger. With
+bounded loads a key may belong to another node than its arc says: it went on around the
+ring past full ones.
+"""
+
+from fractions import Fraction
+from math import cos, pi, sin
+
+from tensorfleet.explore.marks import Circle, Line, Mark, Rect, Text
+from tensorfleet.explore.panel import Button, Panel, Slider, Toggle
+from tensorfleet.explore.scene import Scene
+from tensorfleet.hashing.assignment import BoundedAssignment
+from tensorfleet.hashing.digest import CIRCLE, stable_hash
+from tensorfleet.hashing.ring import HashRing
+
+NAMES = "abcdefgh"  # as many as there are colours
+CENTRE, RADIUS = 180, 150
+BARS, HEIGHT, FULL_WIDTH = 380, 360, 230  # the chart of loads beside the ring
+STEP = pi / 60  # of an arc's polygon
+
+
+class HashingPanel(Panel):
+    """Nodes are added and dropped by buttons, or dropped by a click on their bar."""
+
+    controls = (
+        Slider("keys", "keys", 10, 200, 10, 60),
+        Slider("virtual_nodes", "virtual nodes of each node", 1, 64, 1, 8),
+        Toggle("bounded", "bounded loads"),
+        Slider("percent", "slack ε of the bound", 5, 200, 5, 25, "%"),
+        Button("add", "add a node"),
+        Button("drop", "drop the last node"),
+    )
+
+    def reset(self) -> None:
+        self.nodes = list(NAMES[:4])
+        self.said = "four nodes"
+        self.moved: set[str] = set()
+        self.owners = self._place()
+
+    def pressed(self, name: str) -> None:
+        if name == "drop":
+            self.pick(self.nodes[-1])
+        elif len(self.nodes) < len(NAMES):
+            node = next(name for name in NAMES if name not in self.nodes)
+            self.nodes.append(node)
+            self._compare(f"{node} has arrived")
+        else:
+            self.said = "there is no colour for a ninth node"
+
+    def pick(self, value: str) -> None:
+        """Drop the node of this name."""
+        if value not in self.nodes:
+            raise ValueError(
+                f"there is no node {value!r}: there are {', '.join(self.nodes)}"
+            )
+        if len(self.nodes) == 1:
+            self.said = "one node must stay"
+        else:
+            self.nodes.remove(value)
+            self._compare(f"{value} has left")
+
+    def frame(self) -> Scene:
+        loads = dict.fromkeys(self.nodes, 0)
+        for owner in self.owners.values():
+            loads[owner] += 1
+        share = len(self.owners) / len(self.nodes)
+        figures: dict[str, int | float | str] = {
+            "nodes": len(self.nodes),
+            "keys": len(self.owners),
+            "moved": len(self.moved),
+            "keys per node": round(share, 1),
+            "fullest": max(loads.values()),
+        }
+        if self.state["bounded"]:
+            figures["cap"] = self._cap()
+        return Scene(
+            640,
+            HEIGHT,
+            [*self._arcs(), *self._keys(), *self._bars(loads)],
+            alt=f"A ring with {len(self.nodes)} nodes and {len(self.owners)} keys, of "
+            f"which {len(self.moved)} moved in the last step, and a bar for the keys "
+            "of each node.",
+            figures=figures,
+            log=[self.said],
+        )
+
+    # --- the model ---------------------------------------------------------------
+
+    def _ring(self) -> HashRing:
+        return HashRing(self.nodes, virtual_nodes=int(self.state["virtual_nodes"]))
+
+    def _place(self) -> dict[str, str]:
+        """The node of each key."""
+        keys = [f"key-{number}" for number in range(int(self.state["keys"]))]
+        if not self.state["bounded"]:
+            ring = self._ring()
+            return {key: ring.owner(key) for key in keys}
+        assignment = BoundedAssignment(
+            self._slack(), self.nodes, virtual_nodes=int(self.state["virtual_nodes"])
+        )
+        for key in keys:
+            assignment.place(key)
+        return {key: assignment.node_of(key) for key in keys}
+
+    def _slack(self) -> Fraction:
+        return Fraction(int(self.state["percent"]), 100)
+
+    def _cap(self) -> int:
+        return -(-(1 + self._slack()) * len(self.owners) // len(self.nodes))
+
+    def _compare(self, what: str) -> None:
+        before, self.owners = self.owners, self._place()
+        self.moved = {key for key in before if before[key] != self.owners[key]}
+        self.said = f"{what}: {len(self.moved)} of {len(before)} keys moved"
+
+    # --- the picture -------------------------------------------------------------
+
+    def _role(self, node: str) -> str:
+        return f"series-{NAMES.index(node)}"
+
+    def _arcs(self) -> list[Mark]:
+        """For each virtual node the stretch that ends at it."""
+        points = list(self._ring().points())
+        before, marks = points[-1][0] - CIRCLE, []
+        for position, node in points:
+            begin, end = _angle(before), _angle(position)
+            steps = max(1, round((end - begin) / STEP))
+            line: list[float] = []
+            for step in range(steps + 1):
+                line += _place_at(begin + (end - begin) * step / steps, RADIUS)
+            marks.append(
+                Line(
+                    key=f"arc {position}",
+                    role=self._role(node),
+                    points=tuple(line),
+                    stroke=9,
+                    hint=f"belongs to {node}",
+                )
+            )
+            before = position
+        return list(marks)
+
+    def _keys(self) -> list[Mark]:
+        marks = []
+        for key, owner in self.owners.items():
+            x, y = _place_at(_angle(stable_hash(key)), RADIUS - 16)
+            has_moved = key in self.moved
+            marks.append(
+                Circle(
+                    key=key,
+                    role=self._role(owner),
+                    x=x,
+                    y=y,
+                    radius=6 if has_moved else 3.5,
+                    hint=f"{key} is on {owner}{', moved there' if has_moved else ''}",
+                )
+            )
+        return list(marks)
+
+    def _bars(self, loads: dict[str, int]) -> list[Mark]:
+        """Keys of each node; with bounded loads the cap as a line."""
+        scale = FULL_WIDTH / max(*loads.values(), self._cap(), 1)
+        height = (HEIGHT - 60) / len(NAMES)
+        marks: list[Mark] = []
+        for row, (node, load) in enumerate(loads.items()):
+            y = 30 + row * height
+            middle = y + height / 2
+            hint = f"{node} has {load} keys; click to drop it"
+            marks += [
+                Rect(
+                    key=f"bar {node}",
+                    role=self._role(node),
+                    x=BARS,
+                    y=y + 3,
+                    width=load * scale,
+                    height=height - 6,
+                    hint=hint,
+                    pick=node,
+                ),
+                Text(key=f"name {node}", x=BARS - 16, y=middle + 4, text=node),
+                Text(
+                    key=f"load {node}",
+                    x=BARS + load * scale + 6,
+                    y=middle + 4,
+                    text=str(load),
+                    role="muted",
+                ),
+            ]
+        if self.state["bounded"]:
+            x = BARS + self._cap() * scale
+            marks.append(
+                Line(
+                    key="cap",
+                    role="bad",
+                    points=(x, 24, x, HEIGHT - 24),
+                    dashed=True,
+                    hint=f"the cap is {self._cap()} keys",
+                )
+            )
+        return marks
+
+
+def _angle(position: int) -> float:
+    return 2 * pi * position / CIRCLE
+
+
+def _place_at(angle: float, radius: float) -> tuple[float, float]:
+    """A point on a circle, clockwise from the top."""
+    return CENTRE + radius * sin(angle), CENTRE - radius * cos(angle)
