@@ -1,4 +1,4 @@
-"""One configuration of our router sustains more load than any single baseline's.
+"""One configuration of our router sustains as much load as the best single baseline's.
 
     python benchmarks/fleet.py [--json] [--record] [--quick]
 
