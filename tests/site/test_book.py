@@ -170,6 +170,8 @@ def test_every_recorded_number_carries_device_and_date(documents):
     page = documents["book/tensors/scatter.html"]
     origins = [origin.text for origin in page.select(".origin")]
     assert origins
+    # The first says it beside the number, the others when pointed at.
+    origins += [number["title"] for number in page.select("abbr[title]")]
     for origin in origins:
         assert record["date"] in origin
         assert record["device"].split(",")[0] in origin

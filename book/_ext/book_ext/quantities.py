@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from docutils import nodes
 from sphinx.application import Sphinx
-from sphinx.builders import Builder
+from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from book_ext.sources import Found, NotFound, find_quantity, find_record
@@ -33,7 +33,7 @@ class MeasuredRole(SphinxRole):
             return [self.inliner.problematic(self.rawtext, self.rawtext, message)], [
                 message
             ]
-        return [_number(found, self.env.app.builder, self.env.docname)], []
+        return [_number(found, self.env)], []
 
 
 class PredictedMeasured(SphinxDirective):
@@ -99,15 +99,23 @@ def _device_line(record: dict[str, Any]) -> str:
     return f"**{record['device']}** ({versions}{driver}; {record['date']})"
 
 
-def _number(found: Found, builder: Builder, page: str) -> nodes.Node:
+def _number(found: Found, env: BuildEnvironment) -> nodes.Node:
     """The number. From a lab: linked to its place there, the origin shown on hover.
-    From a record: with device and date beside it.
+
+    From a record: with device and date beside the first of a page, and on hover for all
+    others.
     """
     origin = f"{found.device.split(',')[0]}, {found.date}"
     if found.lab is None:
+        shown = env.temp_data.setdefault("shown_origins", set())
+        if origin in shown:
+            return nodes.abbreviation("", found.text, explanation=f"recorded: {origin}")
+        shown.add(origin)
         beside = nodes.inline("", f" ({origin})", classes=["origin"])
         return nodes.inline("", "", nodes.Text(found.text), beside)
-    address = f"{builder.get_relative_uri(page, found.lab)}#{found.label}"
+    address = (
+        f"{env.app.builder.get_relative_uri(env.docname, found.lab)}#{found.label}"
+    )
     title = f"from the lab, run on {origin}"
     link = nodes.reference(
         "", found.text, refuri=address, internal=True, reftitle=title
