@@ -101,19 +101,19 @@ def quality_quantities(rates: list[Rates], standings: list[Standing]) -> Quantit
         "gain_over_best_single": (percent(gain - 1), "%"),
         "gain_low": (percent(low - 1), "%"),
         "gain_high": (percent(high - 1), "%"),
-        f"{OURS}_mean_rate": (round(geometric_mean(ours), 2), "requests/s"),
+        f"{OURS}_mean_rate": (round(geometric_mean(ours), 2), "/s"),
     }
     for name, mean in means.items():
-        found[f"{name}_mean_rate"] = round(mean, 2), "requests/s"
+        found[f"{name}_mean_rate"] = round(mean, 2), "/s"
     oracle = geometric_mean(row.oracle for row in standings)
-    found["best_single_mean_rate"] = round(means[best], 2), "requests/s"
+    found["best_single_mean_rate"] = round(means[best], 2), "/s"
     found["oracle_over_best_single"] = percent(oracle / means[best] - 1), "%"
-    found[f"{ORACLE}_mean_rate"] = round(oracle, 2), "requests/s"
+    found[f"{ORACLE}_mean_rate"] = round(oracle, 2), "/s"
     for row in standings:
         found[f"{row.scenario}_regret"] = percent(row.regret), "%"
-        found[f"{row.scenario}_rate"] = round(row.ours, 2), "requests/s"
-        found[f"{row.scenario}_best"] = round(row.best, 2), "requests/s"
-        found[f"{row.scenario}_oracle"] = round(row.oracle, 2), "requests/s"
+        found[f"{row.scenario}_rate"] = round(row.ours, 2), "/s"
+        found[f"{row.scenario}_best"] = round(row.best, 2), "/s"
+        found[f"{row.scenario}_oracle"] = round(row.oracle, 2), "/s"
     found["largest_regret"] = percent(max(row.regret for row in standings)), "%"
     return found
 
@@ -128,7 +128,8 @@ def look_quantities(looks: list[Look]) -> Quantities:
             found[f"{policy}_{name}"] = float(f"{mean:.3g}"), "ms"
         moved = fmean(row.keys_moved for row in rows)
         found[f"{policy}_keys_moved"] = round(moved), "keys"
-        found[f"{policy}_on_front"] = sum(row.on_front for row in rows), "scenarios"
+        on_front = sum(row.on_front for row in rows)
+        found[f"{policy}_on_front"] = on_front, f"of {len(rows)}"
     return found
 
 
