@@ -51,6 +51,14 @@ def test_it_is_time_per_token_over_that_of_the_pool(times):
         assert fleet[-1].pace == expected
 
 
+def test_work_ahead_on_a_slow_instance_takes_so_much_longer():
+    slow = instance("slow")
+    slow.observe(report("slow", 1, work=1000), "me", 1)
+    assert slow.load == 1000
+    slow.pace = NORMAL_PACE * 5 // 2
+    assert (slow.work, slow.load) == (1000, 2500)
+
+
 def test_a_few_answers_say_nothing():
     slow, usual = instance("slow"), instance("usual")
     answer(usual, 100)
@@ -146,11 +154,12 @@ def test_the_pool_forgets_one_that_leaves():
     for name in "xy":
         router.join(name, 0, model="m")
     for number in range(4 * ANSWERS):
-        request = Request(number, KEY, 100)
+        request = Request(number, KEY._replace(adapter=str(number)), 100)
         router.route(request, 0)
         router.finish(request, 1 + number, output_tokens=5)
     for name in "xy":
         router.observe(report(name, 10**6), 10**6)
     pool = router.members.prefilling["m"].pool
+    assert router.members.instances["x"].answered.tokens > 0
     router.leave("x", 10**6)
     assert pool.paces.tokens == router.members.instances["y"].answered.tokens > 0
