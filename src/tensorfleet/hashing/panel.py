@@ -14,7 +14,6 @@ from tensorfleet.explore.panel import Button, Panel, Slider, Toggle
 from tensorfleet.explore.scene import Scene
 from tensorfleet.hashing.assignment import BoundedAssignment
 from tensorfleet.hashing.digest import CIRCLE, stable_hash
-from tensorfleet.hashing.ring import HashRing
 
 NAMES = "abcdefgh"  # as many as there are colours
 CENTRE, RADIUS = 180, 150
@@ -75,7 +74,7 @@ class HashingPanel(Panel):
             "fullest": max(loads.values()),
         }
         if self.state["bounded"]:
-            figures["cap"] = self._cap()
+            figures["cap"] = self.cap
         return Scene(
             640,
             HEIGHT,
@@ -89,27 +88,19 @@ class HashingPanel(Panel):
 
     # --- the model ---------------------------------------------------------------
 
-    def _ring(self) -> HashRing:
-        return HashRing(self.nodes, virtual_nodes=int(self.state["virtual_nodes"]))
-
     def _place(self) -> dict[str, str]:
-        """The node of each key."""
+        """The node of each key; the bound counts only where it is switched on."""
         keys = [f"key-{number}" for number in range(int(self.state["keys"]))]
-        if not self.state["bounded"]:
-            ring = self._ring()
-            return {key: ring.owner(key) for key in keys}
-        assignment = BoundedAssignment(
-            self._slack(), self.nodes, virtual_nodes=int(self.state["virtual_nodes"])
+        placed = BoundedAssignment(
+            Fraction(int(self.state["percent"]), 100),
+            self.nodes,
+            virtual_nodes=int(self.state["virtual_nodes"]),
         )
         for key in keys:
-            assignment.place(key)
-        return {key: assignment.node_of(key) for key in keys}
-
-    def _slack(self) -> Fraction:
-        return Fraction(int(self.state["percent"]), 100)
-
-    def _cap(self) -> int:
-        return -(-(1 + self._slack()) * len(self.owners) // len(self.nodes))
+            placed.place(key)
+        self.ring, self.cap = placed.ring, placed.cap()
+        node_of = placed.node_of if self.state["bounded"] else placed.ring.owner
+        return {key: node_of(key) for key in keys}
 
     def _compare(self, what: str) -> None:
         before, self.owners = self.owners, self._place()
@@ -123,7 +114,7 @@ class HashingPanel(Panel):
 
     def _arcs(self) -> list[Mark]:
         """For each virtual node the stretch that ends at it."""
-        points = list(self._ring().points())
+        points = list(self.ring.points())
         before, marks = points[-1][0] - CIRCLE, []
         for position, node in points:
             begin, end = _angle(before), _angle(position)
@@ -162,7 +153,7 @@ class HashingPanel(Panel):
 
     def _bars(self, loads: dict[str, int]) -> list[Mark]:
         """Keys of each node; with bounded loads the cap as a line."""
-        scale = FULL_WIDTH / max(*loads.values(), self._cap(), 1)
+        scale = FULL_WIDTH / max(*loads.values(), self.cap)
         height = (HEIGHT - 60) / len(NAMES)
         marks: list[Mark] = []
         for row, (node, load) in enumerate(loads.items()):
@@ -190,14 +181,14 @@ class HashingPanel(Panel):
                 ),
             ]
         if self.state["bounded"]:
-            x = BARS + self._cap() * scale
+            x = BARS + self.cap * scale
             marks.append(
                 Line(
                     key="cap",
                     role="bad",
                     points=(x, 24, x, HEIGHT - 24),
                     dashed=True,
-                    hint=f"the cap is {self._cap()} keys",
+                    hint=f"the cap is {self.cap} keys",
                 )
             )
         return marks

@@ -22,6 +22,7 @@ class Holders:
         self._held: dict[str, Collection[AdapterKey]] = {}
 
     def of(self, key: AdapterKey) -> Collection[str]:
+        """Those that hold the adapter; none, if nobody does."""
         return self.by_adapter.get(key, ())
 
     def follow(self, name: str, held: Collection[AdapterKey]) -> None:

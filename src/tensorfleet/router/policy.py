@@ -16,7 +16,7 @@ from tensorfleet.router.messages import Action, AdapterKey, Request
 from tensorfleet.router.pace import Paces
 
 # The instance, the rule that decided, the replicas compared, how many full ones were
-# passed over, and whether all in reach were full. A plain tuple, because one is made
+# passed over, and whether it goes there full or not. A plain tuple, because one is made
 # for every request.
 Choice = tuple[str, str, tuple[str, ...], int, bool]
 

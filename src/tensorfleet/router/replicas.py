@@ -124,11 +124,10 @@ class ReplicaTable:
     def take_asked(self) -> dict[AdapterKey, int]:
         """The work that was asked since the last time, by adapter."""
         asked, self._carried = self._carried, {}
-        for remembered in (self._former, self._known):
-            for key, known in remembered.items():
-                if known.work:
-                    asked[key] = asked.get(key, 0) + known.work
-                    known.work = 0
+        for key, known in self._known.items():
+            if known.work:
+                asked[key] = asked.get(key, 0) + known.work
+                known.work = 0
         return asked
 
     def home(self, key: AdapterKey) -> tuple[str, ...]:

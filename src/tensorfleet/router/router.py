@@ -301,7 +301,7 @@ class Router:
         accepted = self.revisions.accepts(request.key, request.revision or "")
         holders = [
             name
-            for name in pool.names
+            for name in pool.holders.of(request.key)
             if pool.instances[name].resident.get(request.key) in accepted
         ]
         if not holders:
