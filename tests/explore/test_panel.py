@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tensorfleet.explore import Button, Choice, Panel, Scene, Slider, Toggle, Words
+from tensorfleet.explore import (
+    Button,
+    Choice,
+    Panel,
+    Picture,
+    Scene,
+    Slider,
+    Toggle,
+    Words,
+)
 from tensorfleet.explore.panel import LONGEST_STEP
 
 
@@ -34,7 +43,7 @@ class Counter(Panel):
         self.time += seconds
 
     def frame(self):
-        return Scene(9, 9, [], alt="nothing", figures={"drops": self.drops})
+        return Scene([Picture("p", 9, 9, [], alt="x")], figures={"drops": self.drops})
 
 
 def test_state_begins_with_the_defaults_and_what_is_given():

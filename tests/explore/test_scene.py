@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tensorfleet.explore.marks import ROLES, Circle, Line, Path, Rect, Text
+from tensorfleet.explore.picture import Picture
 from tensorfleet.explore.scene import Scene
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -34,14 +35,21 @@ MARKS = st.one_of(
 )
 
 
+def picture(*marks, alt="x", key="p"):
+    return Picture(key, 100, 50, marks, alt=alt)
+
+
 def dot(**fields):
     return Circle(**{"key": "a", "x": 1, "y": 2, "radius": 3} | fields)
 
 
+def box(**fields):
+    return Rect(**{"key": "r", "x": 1, "y": 1, "width": 1, "height": 1} | fields)
+
+
 @given(MARKS, WORDS)
-def test_a_scene_is_well_formed_svg_that_says_what_it_was_told(mark, alt):
-    scene = Scene(100, 50, [mark], alt=f"a{alt}")
-    root = ElementTree.fromstring(scene.to_svg())
+def test_a_picture_is_well_formed_svg_that_says_what_it_was_told(mark, alt):
+    root = ElementTree.fromstring(picture(mark, alt=f"a{alt}").to_svg())
     assert root.get("aria-label") == f"a{alt}"
     (drawn,) = root
     assert drawn.get("class") == f"role-{mark.role}"
@@ -57,8 +65,10 @@ def test_a_scene_is_well_formed_svg_that_says_what_it_was_told(mark, alt):
 
 @given(MARKS)
 def test_what_the_browser_gets_is_json_of_the_same_fields(mark):
-    scene = Scene(100, 50, [mark], alt="x", figures={"n": 1}, log=["one"])
-    (sent,) = json.loads(json.dumps(scene.to_dict(), allow_nan=False))["marks"]
+    scene = Scene([picture(mark)], figures={"n": 1}, log=["one"])
+    told = json.loads(json.dumps(scene.to_dict(), allow_nan=False))
+    assert (told["figures"], told["log"]) == ({"n": 1}, ["one"])
+    (sent,) = told["pictures"][0]["marks"]
     assert sent["kind"] == type(mark).__name__.lower()
     for name, value in sent.items():
         if name != "kind":
@@ -72,7 +82,7 @@ def test_what_the_browser_gets_is_json_of_the_same_fields(mark):
 
 def test_text_of_a_reader_is_never_markup():
     evil = "<script>alert('1')</script>\"&"
-    scene = Scene(9, 9, [Text(key="t", x=0, y=0, text=evil, hint=evil)], alt=evil)
+    scene = Scene([picture(Text(key="t", x=0, y=0, text=evil, hint=evil), alt=evil)])
     root = ElementTree.fromstring(scene.to_svg())
     assert [child.tag for child in root] == [f"{SVG}text"]
     assert root.find(f"{SVG}text/{SVG}title").tail == evil
@@ -81,29 +91,49 @@ def test_text_of_a_reader_is_never_markup():
 @pytest.mark.parametrize(
     ("make", "error", "said"),
     [
-        (lambda: dot(x=nan), ValueError, "x of 'a' is nan: it must be finite"),
-        (lambda: dot(y=-inf), ValueError, "y of 'a' is -inf"),
+        (lambda: dot(x=nan), ValueError, "x=nan, y=2, radius=3. is not finite"),
+        (lambda: dot(y=-inf), ValueError, "y=-inf, radius=3. is not finite"),
+        (lambda: dot(x="1"), TypeError, "'<' not supported"),
         (lambda: dot(radius=-1), ValueError, "radius of 'a' is -1: it must be 0 or"),
-        (lambda: dot(opacity=1.5), ValueError, "opacity of 'a' is 1.5: it must be 1"),
+        (lambda: dot(radius=inf), ValueError, "radius of 'a' is inf: it must be"),
+        (lambda: dot(opacity=1.5), ValueError, "opacity of 'a' is 1.5: it must be"),
+        (lambda: dot(opacity=nan), ValueError, "opacity of 'a' is nan: it must be"),
         (lambda: dot(role="red"), ValueError, "role of 'a' is 'red': it must be one"),
         (lambda: dot(key=""), ValueError, "an empty key"),
         (lambda: dot(hint=3), TypeError, "hint is 3: it must be a string"),
         (lambda: dot(hint="a\nb"), ValueError, "must be one line of printable text"),
+        (lambda: box(height=-2), ValueError, "height of 'r' is -2: it must be 0 or"),
+        (lambda: box(x=inf), ValueError, "x=inf, y=1, width=1, height=1. is not"),
         (lambda: Line(key="l", points=(1, 2)), ValueError, "has 2 coordinates"),
-        (lambda: Line(key="l", points=(1, 2, 3, nan)), ValueError, "points of 'l'"),
+        (
+            lambda: Line(key="l", points=(1, 2, 3, nan)),
+            ValueError,
+            "nan.*is not finite",
+        ),
         (lambda: Path(key="p", steps=("L", 1, 2)), ValueError, "must begin with 'M'"),
         (lambda: Path(key="p", steps=("M", 1, 2, "h")), ValueError, "has 'h'"),
+        (lambda: Path(key="p", steps=("M", nan, 2)), ValueError, "nan.*is not finite"),
         (lambda: Text(key="t", x=0, y=0, text="", anchor="left"), ValueError, "'left'"),
-        (lambda: Scene(0, 9, [], alt="x"), ValueError, "width is 0: it must be above"),
-        (lambda: Scene(9, 9, [], alt=""), ValueError, "alt is empty"),
-        (lambda: Scene(9, 9, [dot(), dot()], alt="x"), ValueError, "have the key 'a'"),
+        (lambda: Text(key="t", x=nan, y=0, text="a"), ValueError, "is not finite"),
+        (lambda: Picture("p", 0, 9, [], alt="x"), ValueError, "width of 'p' is 0"),
+        (lambda: Picture("p", 9, nan, [], alt="x"), ValueError, "height of 'p' is"),
         (
-            lambda: Scene(9, 9, [], alt="x", figures={"p99": nan}),
+            lambda: Picture("p", 9, 9, [], alt=""),
+            ValueError,
+            "the description of a",
+        ),
+        (lambda: Picture("", 9, 9, [], alt="x"), ValueError, "key of a picture is emp"),
+        (lambda: picture(dot(), dot()), ValueError, "have the key 'a'"),
+        (lambda: Scene([]), ValueError, "has no picture"),
+        (lambda: Scene([picture(), picture()]), ValueError, "they must differ"),
+        (lambda: Scene([picture()], log=[3]), TypeError, "entry of the log is 3"),
+        (
+            lambda: Scene([picture()], figures={"p99": nan}),
             ValueError,
             "the figure 'p99' is nan: it must be finite",
         ),
         (
-            lambda: Scene(9, 9, [], alt="x", figures={"up": True}),
+            lambda: Scene([picture()], figures={"up": True}),
             TypeError,
             "the figure 'up' is True: it must be a number or a text",
         ),
@@ -112,3 +142,14 @@ def test_text_of_a_reader_is_never_markup():
 def test_what_cannot_be_painted_is_named(make, error, said):
     with pytest.raises(error, match=said):
         make()
+
+
+def test_pictures_stand_beside_each_other_in_one_svg():
+    scene = Scene([picture(dot(), alt="one"), picture(alt="two", key="q")])
+    root = ElementTree.fromstring(scene.to_svg())
+    assert [(svg.get("x"), svg.get("width")) for svg in root] == [
+        ("0", "100"),
+        ("120", "100"),
+    ]
+    assert root.get("viewBox") == "0 0 220 50"
+    assert scene.alt == "one two"

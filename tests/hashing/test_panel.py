@@ -20,12 +20,21 @@ ACTIONS = st.one_of(
 )
 
 
+def marks_of(panel, kind):
+    """All marks of a kind that are shown."""
+    return [
+        mark
+        for picture in panel.frame().pictures
+        for mark in picture.marks
+        if isinstance(mark, kind)
+    ]
+
+
 def colours(panel):
     """The node of each key, by the colours that are shown."""
     return {
         mark.key: NAMES[int(mark.role.removeprefix("series-"))]
-        for mark in panel.frame().marks
-        if isinstance(mark, Circle)
+        for mark in marks_of(panel, Circle)
     }
 
 
@@ -79,8 +88,7 @@ def test_a_newcomer_takes_keys_and_nobody_else_gets_any():
 
 def test_a_click_on_a_bar_drops_its_node():
     panel = HashingPanel()
-    bars = [mark for mark in panel.frame().marks if isinstance(mark, Rect)]
-    assert [bar.pick for bar in bars] == panel.nodes
+    assert [bar.pick for bar in marks_of(panel, Rect)] == panel.nodes
     panel.pick("b")
     assert panel.nodes == ["a", "c", "d"]
     with pytest.raises(ValueError, match="there is no node 'b': there are a, c, d"):

@@ -117,12 +117,16 @@ Control = Setting | Button
 
 
 class Panel:
-    """Base of all panels. A subclass declares `controls` and overrides the last four.
+    """Base of all panels. A subclass declares `controls` and overrides the last six.
 
-    `state` holds the value of each setting. Raises KeyError for a name that is not
-    declared, TypeError or ValueError for a value that the declaration excludes.
+    `title` names it for readers, `moves` says whether it changes as time passes, so
+    that it is advanced; `state` holds the value of each setting. Raises KeyError for a
+    name that is not declared, TypeError or ValueError for a value that the declaration
+    excludes.
     """
 
+    title: ClassVar[str] = ""
+    moves: ClassVar[bool] = False
     controls: ClassVar[tuple[Control, ...]] = ()
 
     def __init__(self, **state: Value) -> None:

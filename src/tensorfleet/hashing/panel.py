@@ -7,23 +7,26 @@ ring past full ones.
 """
 
 from fractions import Fraction
-from math import cos, pi, sin
 
 from tensorfleet.explore.marks import Circle, Line, Mark, Rect, Text
 from tensorfleet.explore.panel import Button, Panel, Slider, Toggle
+from tensorfleet.explore.picture import Picture
+from tensorfleet.explore.rings import Ring
 from tensorfleet.explore.scene import Scene
 from tensorfleet.hashing.assignment import BoundedAssignment
 from tensorfleet.hashing.digest import CIRCLE, stable_hash
 
 NAMES = "abcdefgh"  # as many as there are colours
-CENTRE, RADIUS = 180, 150
-BARS, HEIGHT, FULL_WIDTH = 380, 360, 230  # the chart of loads beside the ring
-STEP = pi / 60  # of an arc's polygon
+SIZE = 340  # of the picture of the ring
+RING = Ring(SIZE / 2, SIZE / 2, 150)
+ROW = 36  # the height of a node's bar
+BARS, LONGEST = 24, 240  # where bars begin, and how long they may get
 
 
 class HashingPanel(Panel):
     """Nodes are added and dropped by buttons, or dropped by a click on their bar."""
 
+    title = "A ring whose nodes come and go"
     controls = (
         Slider("keys", "keys", 10, 200, 10, 60),
         Slider("virtual_nodes", "virtual nodes of each node", 1, 64, 1, 8),
@@ -75,16 +78,23 @@ class HashingPanel(Panel):
         }
         if self.state["bounded"]:
             figures["cap"] = self.cap
-        return Scene(
-            640,
-            HEIGHT,
-            [*self._arcs(), *self._keys(), *self._bars(loads)],
+        ring = Picture(
+            "ring",
+            SIZE,
+            SIZE,
+            [*self._arcs(), *self._keys()],
             alt=f"A ring with {len(self.nodes)} nodes and {len(self.owners)} keys, of "
-            f"which {len(self.moved)} moved in the last step, and a bar for the keys "
-            "of each node.",
-            figures=figures,
-            log=[self.said],
+            f"which {len(self.moved)} moved in the last step.",
         )
+        bars = Picture(
+            "loads",
+            SIZE,
+            SIZE,
+            self._bars(loads),
+            alt="The keys of each node: "
+            + ", ".join(f"{node} has {load}" for node, load in loads.items()),
+        )
+        return Scene([ring, bars], figures=figures, log=[self.said])
 
     # --- the model ---------------------------------------------------------------
 
@@ -117,17 +127,12 @@ class HashingPanel(Panel):
         points = list(self.ring.points())
         before, marks = points[-1][0] - CIRCLE, []
         for position, node in points:
-            begin, end = _angle(before), _angle(position)
-            steps = max(1, round((end - begin) / STEP))
-            line: list[float] = []
-            for step in range(steps + 1):
-                line += _place_at(begin + (end - begin) * step / steps, RADIUS)
             marks.append(
-                Line(
-                    key=f"arc {position}",
+                RING.arc(
+                    f"arc {position}",
+                    before / CIRCLE,
+                    position / CIRCLE,
                     role=self._role(node),
-                    points=tuple(line),
-                    stroke=9,
                     hint=f"belongs to {node}",
                 )
             )
@@ -137,7 +142,7 @@ class HashingPanel(Panel):
     def _keys(self) -> list[Mark]:
         marks = []
         for key, owner in self.owners.items():
-            x, y = _place_at(_angle(stable_hash(key)), RADIUS - 16)
+            x, y = RING.at(stable_hash(key) / CIRCLE, inwards=16)
             has_moved = key in self.moved
             marks.append(
                 Circle(
@@ -153,32 +158,24 @@ class HashingPanel(Panel):
 
     def _bars(self, loads: dict[str, int]) -> list[Mark]:
         """Keys of each node; with bounded loads the cap as a line."""
-        scale = FULL_WIDTH / max(*loads.values(), self.cap)
-        height = (HEIGHT - 60) / len(NAMES)
+        scale = LONGEST / max(*loads.values(), self.cap)
         marks: list[Mark] = []
         for row, (node, load) in enumerate(loads.items()):
-            y = 30 + row * height
-            middle = y + height / 2
-            hint = f"{node} has {load} keys; click to drop it"
+            y = 24 + row * ROW
+            end = BARS + load * scale
             marks += [
                 Rect(
                     key=f"bar {node}",
                     role=self._role(node),
                     x=BARS,
-                    y=y + 3,
+                    y=y,
                     width=load * scale,
-                    height=height - 6,
-                    hint=hint,
+                    height=ROW - 6,
+                    hint=f"{node} has {load} keys; click to drop it",
                     pick=node,
                 ),
-                Text(key=f"name {node}", x=BARS - 16, y=middle + 4, text=node),
-                Text(
-                    key=f"load {node}",
-                    x=BARS + load * scale + 6,
-                    y=middle + 4,
-                    text=str(load),
-                    role="muted",
-                ),
+                Text(key=f"name {node}", x=6, y=y + 19, text=node, size=14),
+                Text(key=f"load {node}", x=end + 6, y=y + 19, text=f"{load}", size=14),
             ]
         if self.state["bounded"]:
             x = BARS + self.cap * scale
@@ -186,18 +183,9 @@ class HashingPanel(Panel):
                 Line(
                     key="cap",
                     role="bad",
-                    points=(x, 24, x, HEIGHT - 24),
+                    points=(x, 14, x, 24 + len(NAMES) * ROW),
                     dashed=True,
                     hint=f"the cap is {self.cap} keys",
                 )
             )
         return marks
-
-
-def _angle(position: int) -> float:
-    return 2 * pi * position / CIRCLE
-
-
-def _place_at(angle: float, radius: float) -> tuple[float, float]:
-    """A point on a circle, clockwise from the top."""
-    return CENTRE + radius * sin(angle), CENTRE - radius * cos(angle)
