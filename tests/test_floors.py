@@ -21,9 +21,9 @@ CHAPTERS = {name.split(".")[1] for name in MODULES if name.count(".") == 2} - {
     "explore",
     "exercises",
 }
-# The one part of each chapter that may see tensors; every other module is standard
-# library only.
-TENSOR_MODULES = {"ops", "kernel", "arguments", "workload"}
+# The parts of a chapter that may see tensors, and the widget of explorables; every other
+# module is standard library only.
+TENSOR_MODULES = {"ops", "kernel", "arguments", "workload", "widget"}
 
 
 def is_standard_library_only(name: str) -> bool:

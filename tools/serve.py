@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import json
 import socket
 import sys
 from functools import partial
@@ -12,20 +13,54 @@ SITE = Path(__file__).parents[1] / "_build" / "html"
 
 
 class BookHandler(SimpleHTTPRequestHandler):
-    """Static files with the types that browsers insist on for modules, fonts and wasm.
+    """Static files, gzipped where the build left such a copy, with the book's policy.
 
-    It keeps no log.
+    Types are those that browsers insist on for modules, fonts and wasm. Browsers ask
+    each time whether a file has changed. It keeps no log.
     """
 
+    protocol_version = "HTTP/1.1"  # one connection for many files
     extensions_map = SimpleHTTPRequestHandler.extensions_map | {
         ".js": "text/javascript",
         ".mjs": "text/javascript",
         ".wasm": "application/wasm",
         ".woff2": "font/woff2",
+        ".zip": "application/zip",
     }
+    is_packed = False
+
+    def translate_path(self, path: str) -> str:
+        found = super().translate_path(path)
+        if Path(found).is_dir():
+            return found
+        accepted = self.headers.get("Accept-Encoding", "")
+        self.is_packed = "gzip" in accepted and Path(f"{found}.gz").is_file()
+        return f"{found}.gz" if self.is_packed else found
+
+    def guess_type(self, path: str) -> str:  # type: ignore[override]
+        return super().guess_type(path.removesuffix(".gz") if self.is_packed else path)
+
+    def end_headers(self) -> None:
+        path = self.path.partition("?")[0].lstrip("/")
+        headers = policy()
+        for name, value in (headers.get("*", {}) | headers.get(path, {})).items():
+            self.send_header(name, value)
+        self.send_header("Cache-Control", "no-cache")
+        self.send_header("Vary", "Accept-Encoding")
+        if self.is_packed:
+            self.send_header("Content-Encoding", "gzip")
+            self.is_packed = False
+        super().end_headers()
 
     def log_message(self, format: str, *args: object) -> None:
         pass
+
+
+def policy() -> dict[str, dict[str, str]]:
+    """What to send with each file: the build wrote it beside the pages."""
+    file = SITE / "headers.json"
+    found: dict[str, dict[str, str]] = json.loads(file.read_text())
+    return found
 
 
 def book_server(port: int) -> ThreadingHTTPServer:

@@ -16,7 +16,7 @@ ACTIONS = st.one_of(
     st.tuples(st.just("bounded"), st.booleans()),
     st.tuples(st.just("percent"), st.sampled_from([5, 25, 100])),
     st.tuples(st.just("virtual_nodes"), st.sampled_from([1, 8])),
-    st.tuples(st.just("keys"), st.sampled_from([10, 60])),
+    st.tuples(st.just("num_keys"), st.sampled_from([10, 60])),
 )
 
 
@@ -40,7 +40,7 @@ def colours(panel):
 
 def expected(panel):
     """The same from the library, all keys placed anew."""
-    keys = [f"key-{number}" for number in range(panel.state["keys"])]
+    keys = [f"key-{number}" for number in range(panel.state["num_keys"])]
     points = {"virtual_nodes": panel.state["virtual_nodes"]}
     if not panel.state["bounded"]:
         ring = HashRing(panel.nodes, **points)
@@ -74,7 +74,7 @@ def test_every_frame_shows_the_librarys_placement(actions):
 
 
 def test_a_newcomer_takes_keys_and_nobody_else_gets_any():
-    panel = HashingPanel(keys=200, virtual_nodes=64)
+    panel = HashingPanel(num_keys=200, virtual_nodes=64)
     before = colours(panel)
     panel.act("add")
     after = colours(panel)
@@ -105,3 +105,54 @@ def test_there_is_always_a_node_and_never_more_than_colours():
         panel.act("add")
     assert sorted(panel.nodes) == list(NAMES)
     assert "no colour" in panel.frame().log[0]
+
+
+# --- what the page says to try ----------------------------------------------------
+
+
+def test_try_1_only_the_newcomer_gets_keys_and_gives_them_back():
+    panel = HashingPanel()
+    before = colours(panel)
+    panel.act("add")
+    after = colours(panel)
+    large = {mark.key for mark in marks_of(panel, Circle) if mark.radius > 5}
+    assert large == {key for key in before if before[key] != after[key]}
+    assert large
+    assert {after[key] for key in large} == {"e"}
+    panel.act("drop")
+    assert colours(panel) == before
+
+
+def test_try_2_virtual_nodes_even_out_the_shares():
+    panel = HashingPanel()
+    panel.act("virtual_nodes", 1)
+    assert panel.frame().figures["fullest"] == 30
+    assert panel.frame().figures["keys"] == 60
+    panel.act("virtual_nodes", 64)
+    assert panel.frame().figures["fullest"] == 19
+    assert panel.frame().figures["keys per node"] == 15
+
+
+def test_try_3_a_tight_bound_costs_steps_and_moves_between_old_nodes():
+    panel = HashingPanel()
+    panel.act("bounded", True)
+    panel.act("percent", 5)
+    figures = panel.frame().figures
+    assert figures["fullest"] <= figures["cap"]
+    assert figures["full nodes passed"] > 0
+    before = colours(panel)
+    panel.act("add")
+    after = colours(panel)
+    assert {after[key] for key in before if before[key] != after[key]} - {"e"}
+
+
+def test_full_nodes_passed_are_those_before_the_owner_on_the_ring():
+    panel = HashingPanel(bounded=True, percent=5)
+    ring = HashRing(panel.nodes, virtual_nodes=8)
+    passed = 0
+    for key, owner in colours(panel).items():
+        for node in ring.successors(key):
+            if node == owner:
+                break
+            passed += 1
+    assert panel.frame().figures["full nodes passed"] == passed

@@ -1,21 +1,41 @@
 """The book's Sphinx extension: pages quote numbers, claims and plots from where they
 are made.
 
-    {measured}            a number from a lab's stored outputs or from a recorded
-    benchmark, by name {predicted-measured}  a table of predictions beside measurements,
-    a block for each device {claims}              a chapter's checked claims, from
-    <chapter>.claims.yml beside the page {lab-figure}          a plot from a lab's
-    stored outputs {chapter-map}         the parts and chapters, those to come marked so
+    {measured}            a number from a lab's stored outputs or a recorded benchmark
+    {predicted-measured}  predictions beside measurements, a block for each device
+    {claims}              a chapter's checked claims, from <chapter>.claims.yml
+    {lab-figure}          a plot from a lab's stored outputs
+    {explorable}          a live figure, whose Python runs in the reader's browser
+    {chapter-map}         the parts and chapters, those to come marked so
 
 A name that does not exist fails the build. `assets` puts mathematics and fonts on the
-book's own host.
+book's own host, `runtime` the Python of the explorables; `security` writes the policy
+that keeps pages to that host, `compress` gzipped copies for servers to send.
 """
 
 from sphinx.application import Sphinx
 
-from book_ext import assets, chapter_map, claims, figures, quantities
+from book_ext import (
+    assets,
+    chapter_map,
+    claims,
+    compress,
+    explorables,
+    figures,
+    quantities,
+    security,
+)
 
-FEATURES = (assets, chapter_map, claims, figures, quantities)
+FEATURES = (
+    assets,
+    chapter_map,
+    claims,
+    figures,
+    quantities,
+    explorables,
+    security,
+    compress,
+)
 
 
 def setup(app: Sphinx) -> dict[str, object]:

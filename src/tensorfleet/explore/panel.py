@@ -41,7 +41,7 @@ class Slider:
 
     def checked(self, value: Value) -> Value:
         """`value` as the panel gets it; TypeError or ValueError where that is none."""
-        if isinstance(value, (bool, str)):
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise TypeError(f"{self.name} is {value!r}: it must be a number")
         if not (isfinite(value) and self.lowest <= value <= self.highest):
             raise ValueError(

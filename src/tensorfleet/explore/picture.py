@@ -129,6 +129,8 @@ def _to_svg(mark: Mark) -> str:
         case Line():
             tag = "polyline"
             attributes["points"] = " ".join(map(_number, mark.points))
+            # Said here too, for whoever shows it without a style sheet.
+            attributes |= {"fill": "none", "stroke": "currentColor"}
             attributes["stroke-width"] = _number(mark.stroke)
             if mark.dashed:
                 attributes["stroke-dasharray"] = "5 4"

@@ -28,7 +28,7 @@ class HashingPanel(Panel):
 
     title = "A ring whose nodes come and go"
     controls = (
-        Slider("keys", "keys", 10, 200, 10, 60),
+        Slider("num_keys", "keys", 10, 200, 10, 60),
         Slider("virtual_nodes", "virtual nodes of each node", 1, 64, 1, 8),
         Toggle("bounded", "bounded loads"),
         Slider("percent", "slack ε of the bound", 5, 200, 5, 25, "%"),
@@ -78,6 +78,10 @@ class HashingPanel(Panel):
         }
         if self.state["bounded"]:
             figures["cap"] = self.cap
+            figures["full nodes passed"] = sum(
+                self.ring.first(key, len(self.nodes)).index(owner)
+                for key, owner in self.owners.items()
+            )
         ring = Picture(
             "ring",
             SIZE,
@@ -100,7 +104,7 @@ class HashingPanel(Panel):
 
     def _place(self) -> dict[str, str]:
         """The node of each key; the bound counts only where it is switched on."""
-        keys = [f"key-{number}" for number in range(int(self.state["keys"]))]
+        keys = [f"key-{number}" for number in range(int(self.state["num_keys"]))]
         placed = BoundedAssignment(
             Fraction(int(self.state["percent"]), 100),
             self.nodes,
