@@ -21,8 +21,8 @@ CHAPTERS = {name.split(".")[1] for name in MODULES if name.count(".") == 2} - {
     "explore",
     "exercises",
 }
-# The parts of a chapter that may see tensors, and the widget of explorables; every other
-# module is standard library only.
+# The parts of a chapter that may see tensors, and the widget of explorables; every
+# other module is standard library only.
 TENSOR_MODULES = {"ops", "kernel", "arguments", "workload", "widget"}
 
 

@@ -4,6 +4,7 @@
 """
 
 import threading
+import time
 
 import pytest
 from playwright.sync_api import sync_playwright
@@ -61,12 +62,22 @@ class Visit:
 
     def open(self, path):
         self.page.goto(f"{self.address}/{path}", wait_until="networkidle")
-        self.page.wait_for_function(
-            "!window.MathJax || window.MathJax.startup?.promise"
-        )
+        self.until("!window.MathJax || !!window.MathJax.startup?.promise")
         self.page.evaluate("window.MathJax?.startup?.promise")
         self.page.evaluate("document.fonts.ready")
         return self.page
+
+    def until(self, expression, seconds=10):
+        """Wait until `expression` is true in the page, and return its value.
+
+        Playwright's own waiting evaluates text in the page, which the book's policy
+        forbids; this asks through the debugger.
+        """
+        deadline = time.monotonic() + seconds
+        while not (value := self.page.evaluate(expression)):
+            assert time.monotonic() < deadline, f"never true: {expression}"
+            self.page.wait_for_timeout(20)
+        return value
 
     def _console(self, message):
         if message.type in ("error", "warning"):

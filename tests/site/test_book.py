@@ -87,9 +87,10 @@ def test_the_table_of_contents_lists_what_exists_and_the_map_marks_the_rest(docu
 
 
 def test_search_finds_a_word_of_the_text(visit):
-    page = visit().open("search.html?q=privatisation")
+    opened = visit()
+    page = opened.open("search.html?q=privatisation")
     page.wait_for_selector("#search-results .search-summary, #search-results li")
-    page.wait_for_function("document.querySelectorAll('#search-results li').length > 0")
+    opened.until("document.querySelectorAll('#search-results li').length > 0")
     assert "Scatter operations" in page.inner_text("#search-results")
 
 

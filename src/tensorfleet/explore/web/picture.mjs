@@ -96,7 +96,7 @@ export class Picture {
       this.#moving.delete(item);
       if (!item.now || jumps) this.#write(item, to);
     }
-    if (mark.role !== before.role) node.setAttribute("class", `role-${mark.role ?? "ink"}`);
+    if (!before.kind || mark.role !== before.role) node.setAttribute("class", `role-${mark.role ?? "ink"}`);
     if (mark.text !== before.text) node.textContent = mark.text;
     if (mark.anchor !== before.anchor) node.setAttribute("text-anchor", mark.anchor ?? "start");
     if (mark.kind === "line") {

@@ -1,0 +1,75 @@
+"""What every panel of the package keeps, whatever a reader does to it."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from book_ext.runtime import all_panels
+from tensorfleet.explore.panel import Button, Choice, Slider, Toggle
+from tensorfleet.explore.session import find_panel, handle
+
+PANELS = [panel["path"] for panel in all_panels()]
+
+
+def values(control):
+    match control:
+        case Button():
+            return st.none()
+        case Slider():
+            return st.sampled_from((control.lowest, control.highest, control.default))
+        case Choice():
+            return st.sampled_from(control.options)
+        case Toggle():
+            return st.booleans()
+    return st.sampled_from(("", "the cat sat", control.default))
+
+
+def actions(kind):
+    """Messages that a page may send."""
+    acts = [
+        st.fixed_dictionaries(
+            {"do": st.just("act"), "name": st.just(control.name)}
+            | ({} if isinstance(control, Button) else {"value": values(control)})
+        )
+        for control in kind.controls
+    ]
+    ticks = st.sampled_from((0.05, 0.3, 1.0)).map(
+        lambda seconds: {"do": "advance", "seconds": seconds}
+    )
+    return st.lists(
+        st.one_of(*acts, ticks, ticks, st.just({"do": "reset"})), max_size=6
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", PANELS)
+def test_every_frame_is_whole_and_the_same_actions_give_the_same(path):
+    kind = find_panel(path)
+
+    @given(actions(kind))
+    @settings(max_examples=12)
+    def check(messages):
+        panels = kind(), kind()
+        for message in messages:
+            first, second = (
+                json.dumps(handle(panel, message), allow_nan=False) for panel in panels
+            )
+            assert first == second
+            scene = panels[0].frame()
+            assert scene.to_svg().startswith("<svg")
+            assert scene.figures
+            for picture in scene.pictures:
+                assert 280 <= picture.width <= 380  # so that it is read on a phone
+
+    check()
+
+
+@pytest.mark.parametrize("path", PANELS)
+def test_it_is_declared_as_readers_need_it(path):
+    kind = find_panel(path)
+    assert kind.title
+    names = [control.name for control in kind.controls]
+    assert len(set(names)) == len(names)
+    assert all(control.label for control in kind.controls)

@@ -1,0 +1,333 @@
+"""Explorables in the built book, under its policy, in a real browser."""
+
+import json
+import re
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from serve import SITE
+from tests.site.conftest import Visit
+from tests.site.explorables import (
+    Driven,
+    all_explorables,
+    another,
+    try_everything,
+)
+
+pytestmark = pytest.mark.site
+
+EXPLORABLES = all_explorables()
+IN_CHAPTERS = [each for each in EXPLORABLES if each[0].startswith("book/")]
+# The colours of all marks.
+COLOURS = """all => all.flatMap(svg =>
+    [...svg.children].map(mark => getComputedStyle(mark).color))"""
+# The simplest of them, for what is the same for all.
+PAGE, NAME = "book/fleet/hashing.html", "explorable-HashingPanel"
+
+
+@pytest.fixture
+def drive(visit):
+    def start(page=PAGE, name=NAME, **how):
+        opened = visit(**how)
+        opened.open(page)
+        return Driven(opened, name).start()
+
+    return start
+
+
+def test_there_are_explorables():
+    assert (PAGE, NAME) in EXPLORABLES
+    assert len(set(EXPLORABLES)) == len(EXPLORABLES)  # ids differ
+
+
+@pytest.mark.parametrize(("page", "name"), EXPLORABLES)
+def test_it_shows_what_python_computes_whatever_is_done(drive, page, name):
+    driven = drive(page, name)
+    # Before anything was done: the still figure's numbers, and if it stands, the same.
+    if not driven.description["moves"]:
+        driven.expect_same()
+    assert driven.element.locator("svg").count() >= 1
+    try_everything(driven)
+    assert driven.message() == ""
+    assert driven.opened.faults == []
+
+
+@pytest.mark.parametrize(("page", "name"), EXPLORABLES)
+def test_its_still_figure_is_the_first_frame(visit, page, name):
+    opened = visit()
+    opened.page.route("**/host.mjs", lambda route: route.abort())
+    opened.page.goto(f"{opened.address}/{page}")
+    driven = Driven(opened, name)
+    assert driven.element.get_attribute("data-status") == "static"
+    assert driven.figures() == json.loads(json.dumps(driven.twin.frame().figures))
+    assert driven.element.locator("svg").first.is_visible()
+
+
+@pytest.mark.parametrize(("page", "name"), IN_CHAPTERS)
+def test_it_fits_and_can_be_read_in_every_window_and_theme(drive, page, name):
+    driven = drive(page, name)
+    colours = {}
+    for theme in ("light", "dark"):
+        # What the theme's switch does; the colours follow at once.
+        driven.page.evaluate(
+            "theme => { document.documentElement.dataset.theme = theme; }", theme
+        )
+        colours[theme] = driven.element.locator("svg").evaluate_all(COLOURS)
+        for width in (1280, 390):
+            driven.page.set_viewport_size({"width": width, "height": 900})
+            driven.page.wait_for_timeout(50)
+            fits_and_can_be_read(driven, width)
+    assert colours["light"]
+    assert not set(colours["light"]) & set(colours["dark"])
+    assert driven.opened.faults == []
+
+
+def fits_and_can_be_read(driven, width):
+    assert driven.page.evaluate("document.documentElement.scrollWidth") <= width
+    box = driven.element.bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= width
+    # Words in pictures, as large as they are on the screen.
+    sizes = driven.element.locator("svg").evaluate_all(
+        """all => all.flatMap(svg => {
+            const scale = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
+            return [...svg.querySelectorAll('text')]
+                .filter(text => text.textContent.trim())
+                .map(text => scale * text.getAttribute('font-size'));
+        })"""
+    )
+    assert not sizes or min(sizes) >= 9
+    # Every mark has a role.
+    assert driven.element.locator("svg > :not([class^=role-])").count() == 0
+
+
+@pytest.mark.parametrize(("page", "name"), IN_CHAPTERS)
+def test_a_link_holds_its_state(drive, visit, page, name):
+    driven = drive(page, name)
+    driven.reset()
+    for control in driven.kind.controls:
+        if control.name in driven.twin.state:
+            value = another(control, driven.twin.state[control.name])
+            driven.set(control.name, value)
+    driven.expect_same()
+    driven.do("link").click()
+    assert "The address" in driven.message()
+    address = driven.page.url.removeprefix(driven.opened.address + "/")
+    assert f"#{name}?" in address
+    again = drive(address, name)
+    for control_name, value in driven.twin.state.items():
+        shown = again.control(control_name)
+        if isinstance(value, bool):
+            assert shown.is_checked() == value
+        else:
+            assert shown.input_value() == str(value)
+    again.twin = again.new_twin(**driven.twin.state)
+    if again.description["moves"]:
+        again.reset()
+    again.expect_same()
+
+
+def test_a_link_that_says_nonsense_is_refused_in_words(drive):
+    for query in ("num_keys=99999", "num_keys=x", "no_such=1", "num_keys=<b>1</b>"):
+        driven = drive(f"{PAGE}#{NAME}?{query}")
+        assert "settings in the address cannot be used" in driven.message()
+        driven.expect_same()
+        assert driven.element.locator("b").count() == 0
+        assert driven.opened.faults == []
+
+
+def test_it_is_driven_by_keyboard_alone(drive):
+    driven = drive()
+    page = driven.page
+    driven.control("num_keys").focus()
+    page.keyboard.press("ArrowRight")
+    driven.twin.act("num_keys", 70)
+    driven.expect_same()
+    for _ in range(10):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.dataset.action") == "add":
+            break
+    page.keyboard.press("Enter")
+    driven.twin.act("add")
+    driven.expect_same()
+    for _ in range(10):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.dataset.pick"):
+            break
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.activeElement.dataset.pick") == "b"
+    assert "click to drop it" in driven.element.locator(".explorable-hint").inner_text()
+    page.keyboard.press("Enter")
+    driven.twin.pick("b")
+    driven.expect_same()
+    # The mark is gone, and the keyboard is still in the picture.
+    assert page.evaluate("document.activeElement.dataset.pick") in driven.twin.nodes
+    driven.opened.until(
+        f"document.querySelector('#{NAME} .explorable-spoken').textContent"
+        ".includes('b has left')"
+    )
+
+
+def test_a_panel_that_raises_says_so_in_place_and_goes_on(drive):
+    driven = drive()
+    bar = driven.element.locator('[data-key="bar a"]')
+    bar.evaluate("bar => { bar.dataset.pick = 'nobody'; }")
+    bar.dispatch_event("click")
+    driven.opened.until(
+        f"document.querySelector('#{NAME} .explorable-message').textContent"
+    )
+    assert "there is no node 'nobody'" in driven.message()
+    driven.reset()
+    assert driven.message() == ""
+    driven.press("add")
+    driven.expect_same()
+    assert driven.opened.faults == []
+
+
+def test_without_its_python_it_stays_still_and_says_why(visit):
+    opened = visit()
+    opened.page.route("**/python.zip", lambda route: route.abort())
+    opened.page.goto(f"{opened.address}/{PAGE}")
+    element = opened.page.locator(f"#{NAME}")
+    element.scroll_into_view_if_needed()
+    element.and_(opened.page.locator("[data-status=failed]")).wait_for()
+    said = element.locator(".explorable-message").inner_text()
+    assert said.startswith("This figure stays still: ")
+    assert element.locator("svg").first.is_visible()
+    assert not element.locator(".explorable-controls").is_visible()
+
+
+def test_a_start_of_over_twenty_seconds_has_failed(visit):
+    opened = visit()
+    opened.page.clock.install()
+    opened.page.route("**/pyodide.asm.wasm", lambda route: None)  # never answered
+    opened.page.goto(f"{opened.address}/{PAGE}")
+    element = opened.page.locator(f"#{NAME}")
+    element.scroll_into_view_if_needed()
+    element.and_(opened.page.locator("[data-status=starting]")).wait_for()
+    opened.page.clock.fast_forward(19_000)
+    assert element.get_attribute("data-status") == "starting"
+    opened.page.clock.fast_forward(2_000)
+    element.and_(opened.page.locator("[data-status=failed]")).wait_for()
+    assert "within 20 s" in element.locator(".explorable-message").inner_text()
+
+
+def test_a_page_without_explorables_loads_nothing_of_them(visit):
+    asked = []
+    opened = visit()
+    opened.page.on("request", lambda request: asked.append(request.url))
+    opened.open("book/references.html")
+    assert asked
+    assert not [url for url in asked if "/explore/" in url]
+
+
+def test_nothing_starts_before_it_comes_near(visit):
+    asked = []
+    opened = visit()
+    opened.page.on("request", lambda request: asked.append(request.url))
+    opened.open(PAGE)
+    assert any("host.mjs" in url for url in asked)
+    assert not [url for url in asked if "worker.mjs" in url or "pyodide" in url]
+
+
+def test_reduced_motion_begins_at_rest_and_jumps(drive, visit):
+    opened = visit()
+    opened.page.emulate_media(reduced_motion="reduce")
+    opened.open(PAGE)
+    driven = Driven(opened, NAME).start()
+    driven.press("add")
+    driven.expect_same()
+    opened.page.wait_for_timeout(20)
+    shown = driven.element.locator("circle").evaluate_all(
+        "all => all.filter(mark => mark.getAttribute('opacity')).length"
+    )
+    assert shown == 0  # nothing is on its way
+
+
+@pytest.fixture
+def plain_address():
+    """The book on a server that knows nothing: no policy, no compression."""
+
+    class Plain(SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Plain, directory=str(SITE)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_it_works_from_a_plain_static_server(chromium, plain_address):
+    opened = Visit(chromium, plain_address)
+    opened.open(PAGE)
+    driven = Driven(opened, NAME).start()
+    driven.press("add")
+    driven.expect_same()
+    assert opened.faults == []
+    opened.context.close()
+
+
+# --- the policy -------------------------------------------------------------------
+
+
+def test_the_policy_is_sent_and_obeyed(visit):
+    opened = visit()
+    answers = {}
+    opened.page.on("response", lambda r: answers.setdefault(r.url, r.headers))
+    page = opened.open(PAGE)
+    page.locator(f"#{NAME}").scroll_into_view_if_needed()
+    page.locator(f"#{NAME}[data-status=live]").wait_for(timeout=25_000)
+    policy = {url: h["content-security-policy"] for url, h in answers.items()}
+    of_page = policy[f"{opened.address}/{PAGE}"]
+    assert "default-src 'none'" in of_page
+    scripts = re.search(r"script-src ([^;]*)", of_page)[1].split()
+    assert all(
+        word == "'self'" or word.startswith("'sha256-") for word in scripts
+    )  # no unsafe-inline, no eval, no other host
+    with_wasm = [url for url, text in policy.items() if "wasm-unsafe-eval" in text]
+    assert with_wasm == [f"{opened.address}/_static/explore/worker.mjs"]
+    # A script that somebody smuggles in does not run.
+    page.evaluate(
+        """() => {
+            const script = document.createElement('script');
+            script.textContent = 'window.smuggled = true';
+            document.body.append(script);
+        }"""
+    )
+    assert page.evaluate("window.smuggled") is None
+    assert any("Content Security Policy" in fault for fault in opened.faults)
+
+
+def test_no_page_has_inline_handlers():
+    for page in SITE.rglob("*.html"):
+        if not page.relative_to(SITE).parts[0].startswith("_"):
+            tags = re.findall(r"<[a-z][^>]*>", page.read_text())
+            assert not [tag for tag in tags if re.search(r"\son[a-z]+\s*=", tag)]
+
+
+def test_the_themes_buttons_still_work(visit):
+    page = visit().open("book/index.html")
+    page.evaluate("window.print = () => { window.printed = true; }")
+    page.locator("[data-does=print]").first.dispatch_event("click")
+    assert page.evaluate("window.printed")
+
+
+def test_texts_are_sent_compressed(visit):
+    opened = visit()
+    encodings = {}
+
+    def note(response):
+        name = response.url.rpartition("/")[2].partition("?")[0]
+        encodings[name] = response.headers.get("content-encoding")
+
+    opened.page.on("response", note)
+    page = opened.open(PAGE)
+    page.locator(f"#{NAME}").scroll_into_view_if_needed()
+    page.locator(f"#{NAME}[data-status=live]").wait_for(timeout=25_000)
+    for name in ("hashing.html", "pyodide.asm.wasm", "python.zip", "view.mjs"):
+        assert encodings[name] == "gzip", name
