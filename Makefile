@@ -14,7 +14,7 @@ PAGES := $(shell find book/. notebooks/. benchmarks/results/. $(FIND) -not -path
 LOOK := _config.yml _toc.yml $(shell find book/_ext book/_static -type f $(FIND))
 
 .DEFAULT_GOAL := help
-.PHONY: help book html test check lint unit labs site lab notebooks bench gpu mutants lock clean
+.PHONY: help book html test check lint unit pyodide labs site lab notebooks bench gpu mutants lock clean
 
 help: ## show this list
 	@echo "Tensor to Fleet: an executable book on LLM systems"
@@ -30,7 +30,7 @@ book: html ## build the book and serve it at http://127.0.0.1:PORT
 html: _build/book.stamp ## build the book in _build/html
 	@echo "The book is in _build/html"
 
-test: browser lint unit labs site ## run every check: lint, types, tests, labs, freshness, the built book
+test: browser lint unit pyodide labs site ## run every check: lint, types, tests, labs, freshness, the built book
 	@echo "All checks passed."
 
 check: lint fresh ## the quick subset for daily work
@@ -47,6 +47,10 @@ lint: $(VENV)/installed.stamp ## ruff and mypy
 unit: $(VENV)/installed.stamp ## unit and property tests
 	@echo "--- unit and property tests"
 	@$(PY) -m pytest tests -m "not site"
+
+pyodide: node_modules/.package-lock.json ## the unit tests of what pages run, in a browser's Python
+	@echo "--- unit tests of what the pages run, under Pyodide"
+	@$(PY) tools/pyodide_tests.py
 
 labs: fresh ## run every lab again and compare its outputs with the stored ones
 	@echo "--- labs, compared strictly with their stored outputs"

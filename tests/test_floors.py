@@ -42,6 +42,7 @@ def imports_of(path: Path) -> set[str]:
     return found
 
 
+@pytest.mark.host
 def test_standard_library_modules_import_alone():
     """In a fresh process.
 

@@ -16,6 +16,8 @@ from tensorfleet.fleet.__main__ import main
 from tensorfleet.router.policies import POLICIES
 
 AZURE = Path(__file__).parent / "traces" / "azure.csv"
+pytestmark = pytest.mark.host
+
 COMMAND = [sys.executable, "-m", "tensorfleet.fleet"]
 SMALL = ["--instances", "2", "--requests", "150", "--rate", "10", "--adapters", "30"]
 

@@ -23,6 +23,7 @@ from tests.fleet.fleets import (
 RECORD = (
     "status",
     "reason",
+    "started",
     "first_token",
     "end",
     "instance",

@@ -65,6 +65,7 @@ def test_the_hash_is_blake2b_of_8_bytes_by_the_rfc(key):
     assert stable_hash(key) == stable_hash(key.encode()) == expected
 
 
+@pytest.mark.host
 def test_another_process_with_another_salt_finds_the_same():
     program = "from tensorfleet.hashing import stable_hash; print(stable_hash('abc'))"
     for salt in ("0", "1"):

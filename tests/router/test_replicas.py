@@ -209,6 +209,7 @@ class Replicas(RuleBasedStateMachine):
         self.now = 0
         self.seen = {}
         self.forgotten = set()
+        self.sent = []  # what the loop asked to be loaded, beside what the table wants
 
     @precondition(lambda self: len(self.pool.names) < 7)
     @rule(data=st.data())
@@ -256,6 +257,8 @@ class Replicas(RuleBasedStateMachine):
             away and name in self.table.home(key)
         ):
             self.table.move(row, name, new, self.now)
+            if new == PREFETCHING:
+                self.sent.append((key, name))
 
     @precondition(lambda self: self.table.rows and self.pool.names)
     @rule(data=st.data())
@@ -269,11 +272,11 @@ class Replicas(RuleBasedStateMachine):
     def arrive(self):
         """The control loop's prefetches have arrived."""
         self.table.follow_pool(self.now)
-        for key, name in self.table.wanted:
+        for key, name in self.table.wanted + self.sent:
             row = self.table.rows.get(key)
             if row and row.states.get(name) == PREFETCHING:
                 self.table.move(row, name, READY, self.now)
-        self.table.wanted = []
+        self.table.wanted, self.sent = [], []
 
     @invariant()
     def rows_follow_the_pool_by_the_steps_of_the_diagram(self):

@@ -15,6 +15,9 @@ MILLISECOND = 1_000_000
 PATIENCE = 10  # seconds until a test that waits in vain gives up
 
 
+pytestmark = pytest.mark.host
+
+
 class OneAtATime(Router):
     """A router that notices when two threads are inside of it, and counts its calls."""
 

@@ -6,6 +6,7 @@ from contextlib import suppress
 from bs4 import BeautifulSoup
 
 from serve import SITE
+from tensorfleet.explore.html import describe
 from tensorfleet.explore.panel import Button, Choice, Slider, Toggle
 from tensorfleet.explore.session import find_panel, pass_time
 
@@ -30,14 +31,18 @@ def all_explorables():
 
 
 class Driven:
-    """The explorable with this id on an opened page, and its twin."""
+    """An explorable on an opened page, found by a selector, and its twin.
 
-    def __init__(self, opened, name):
+    A page tells how it opens the panel; Jupyter, which does not, as it is by default.
+    """
+
+    def __init__(self, opened, selector):
         self.opened, self.page = opened, opened.page
-        self.element = opened.page.locator(f"#{name}")
-        self.description = json.loads(self.element.get_attribute("data-description"))
+        self.element = opened.page.locator(selector)
         self.kind = find_panel(self.element.get_attribute("data-explorable"))
-        self.after = self.description["after"]
+        told = self.element.get_attribute("data-description")
+        self.description = json.loads(told) if told else describe(self.kind())
+        self.after = self.description.get("after", 0)
         self.twin = self.new_twin()
 
     def new_twin(self, **state):

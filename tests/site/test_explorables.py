@@ -5,6 +5,7 @@ import re
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -33,7 +34,7 @@ def drive(visit):
     def start(page=PAGE, name=NAME, **how):
         opened = visit(**how)
         opened.open(page)
-        return Driven(opened, name).start()
+        return Driven(opened, f"#{name}").start()
 
     return start
 
@@ -60,7 +61,7 @@ def test_its_still_figure_is_the_first_frame(visit, page, name):
     opened = visit()
     opened.page.route("**/host.mjs", lambda route: route.abort())
     opened.page.goto(f"{opened.address}/{page}")
-    driven = Driven(opened, name)
+    driven = Driven(opened, f"#{name}")
     assert driven.element.get_attribute("data-status") == "static"
     assert driven.figures() == json.loads(json.dumps(driven.twin.frame().figures))
     assert driven.element.locator("svg").first.is_visible()
@@ -113,6 +114,12 @@ def test_a_link_holds_its_state(drive, visit, page, name):
             value = another(control, driven.twin.state[control.name])
             driven.set(control.name, value)
     driven.expect_same()
+    wanted = {name: in_address(value) for name, value in driven.twin.state.items()}
+    for _ in range(250):
+        query = (driven.do("link").get_attribute("href") or "").partition("?")[2]
+        if dict(parse_qsl(query, keep_blank_values=True)) == wanted:
+            break
+        driven.page.wait_for_timeout(20)
     driven.do("link").click()
     assert "The address" in driven.message()
     address = driven.page.url.removeprefix(driven.opened.address + "/")
@@ -123,11 +130,18 @@ def test_a_link_holds_its_state(drive, visit, page, name):
         if isinstance(value, bool):
             assert shown.is_checked() == value
         else:
-            assert shown.input_value() == str(value)
+            assert shown.input_value() == in_address(value)
     again.twin = again.new_twin(**driven.twin.state)
     if again.description["moves"]:
         again.reset()
     again.expect_same()
+
+
+def in_address(value):
+    """A setting as JavaScript writes it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def test_a_link_that_says_nonsense_is_refused_in_words(drive):
@@ -237,7 +251,7 @@ def test_reduced_motion_begins_at_rest_and_jumps(drive, visit):
     opened = visit()
     opened.page.emulate_media(reduced_motion="reduce")
     opened.open(PAGE)
-    driven = Driven(opened, NAME).start()
+    driven = Driven(opened, f"#{NAME}").start()
     driven.press("add")
     driven.expect_same()
     opened.page.wait_for_timeout(20)
@@ -265,7 +279,7 @@ def plain_address():
 def test_it_works_from_a_plain_static_server(chromium, plain_address):
     opened = Visit(chromium, plain_address)
     opened.open(PAGE)
-    driven = Driven(opened, NAME).start()
+    driven = Driven(opened, f"#{NAME}").start()
     driven.press("add")
     driven.expect_same()
     assert opened.faults == []

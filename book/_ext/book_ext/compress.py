@@ -1,4 +1,4 @@
-"""Puts a gzipped copy beside each larger text of the built book, for servers to send."""
+"""Puts a gzipped copy beside each larger text of the book, for servers to send."""
 
 import gzip
 from pathlib import Path

@@ -32,7 +32,9 @@ def drive(panels: list[dict[str, Any]]) -> str:
     sessions, digest = Sessions(), hashlib.sha256()
 
     def say(may_fail: bool = False, **message: object) -> dict[str, Any]:
-        answer: dict[str, Any] = json.loads(sessions.handle(json.dumps({"id": "it"} | message)))
+        answer: dict[str, Any] = json.loads(
+            sessions.handle(json.dumps({"id": "it"} | message))
+        )
         if "error" in answer:
             if not may_fail:
                 raise RuntimeError(f"{message} was answered: {answer['error']}")

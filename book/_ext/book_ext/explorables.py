@@ -25,13 +25,23 @@ from book_ext.tables import parse
 from tensorfleet.explore.html import to_html
 from tensorfleet.explore.session import find_panel
 
+MOST_SECONDS = 60  # that a still figure may be into its time
+
+
+def seconds(text: str) -> float:
+    """The option `after`. Raises ValueError for what is no number, or negative."""
+    found = float(text)
+    if not 0 <= found <= MOST_SECONDS:
+        raise ValueError(f"after is {text}: it must be from 0 to {MOST_SECONDS}")
+    return found
+
 
 class Explorable(SphinxDirective):
     has_content = True
     required_arguments = 1
     option_spec = {  # noqa: RUF012 (docutils' own form)
         "state": directives.unchanged,
-        "after": directives.nonnegative_int,
+        "after": seconds,
     }
 
     def run(self) -> list[nodes.Node]:

@@ -1,4 +1,4 @@
-"""An explorable as HTML: the still picture, with all that a page needs to bring it to life.
+"""An explorable as HTML: a still picture with all that a page needs to make it live.
 
 It is what print shows, what readers without JavaScript see, and what `web/host.mjs`
 finds in a page. The element carries `data-explorable` (module:Class), `data-status`

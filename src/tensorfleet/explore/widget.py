@@ -67,8 +67,8 @@ class Explorable(AnyWidget):
         for control in panel.controls:
             if hasattr(AnyWidget, control.name):
                 raise ValueError(
-                    f"the setting {control.name!r} has the name of something that every "
-                    "widget has: it must have another"
+                    f"the setting {control.name!r} has the name of something that "
+                    "every widget has: it must have another"
                 )
         self.panel = panel
         kind = type(panel)

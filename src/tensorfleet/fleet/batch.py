@@ -156,6 +156,8 @@ class Batch:
             flight.weights = weights
             flight.generation = weights.generation
             self.store.bind(weights, now)
+        if flight.first_token < 0:
+            flight.started = now
         if not weights.batch:
             self.num_adapters += 1
             self.adapter_ranks += weights.rank

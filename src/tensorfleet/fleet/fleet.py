@@ -31,7 +31,8 @@ PROGRESS_EVERY = 1000  # requests
 class Fleet:
     """The fleet at the time `now`, and its flights.
 
-    `flights` are all that have arrived, `num_flying` of which have not ended. With
+    `flights` are all that have arrived, less those that `forget_ended` let go;
+    `num_arrived` counts them all, `num_flying` those that have not ended. With
     `reference=True` the instances are the plain ones. Every router is told of every
     instance (`join`). Raises ValueError without a router.
     """
@@ -44,7 +45,7 @@ class Fleet:
         self.fleet = config
         self.now = 0
         self.flights: list[Flight] = []
-        self.num_flying = 0
+        self.num_arrived = self.num_flying = 0
         self.queue = EventQueue()
         self.hub = Hub(config.hub)
         self.routers = list(routers)
@@ -130,7 +131,7 @@ class Fleet:
         flight.retries += 1
         flight.weights = None
         flight.transferred = flight.cold = False
-        flight.generation = -1
+        flight.generation = flight.started = -1
         flight.adapter_wait = flight.cached_tokens = flight.written = 0
         self._send(flight, decision, now)
 
@@ -147,7 +148,7 @@ class Fleet:
 
     def _show_progress(self) -> None:
         if self._progress is not None:
-            num_ended = len(self.flights) - self.num_flying
+            num_ended = self.num_arrived - self.num_flying
             if num_ended % PROGRESS_EVERY == 0:
                 self._progress(num_ended)
 
@@ -225,6 +226,16 @@ class Fleet:
         self.message_faults = faults
 
     # --- what a driver may show --------------------------------------------------
+
+    def forget_ended(self) -> list[Flight]:
+        """Let go of the flights that have ended; returns them in order of arrival.
+
+        For a run without end. It changes nothing in what follows.
+        """
+        ended = [flight for flight in self.flights if flight.status != "flying"]
+        if ended:
+            self.flights[:] = [f for f in self.flights if f.status == "flying"]
+        return ended
 
     def busy_ns(self, name: str) -> int:
         """Nanoseconds in which the instance has computed so far."""

@@ -32,6 +32,8 @@ class Flight:
       `reason` in the latter two cases;
     - `cold`: the adapter was not on the GPU when the request came to its instance, and
       `adapter_wait`: nanoseconds until it was (0 when it was there);
+    - `started`: when it was admitted to a batch, where its prefill begins; the last
+      time before its first token, if it was preempted;
     - `generation`: the revision that served it (-1 until it is admitted to a batch);
     - `retries`: how often it was sent to another instance after a failure;
     - `preemptions`: how often it lost its KV to make room;
@@ -63,6 +65,7 @@ class Flight:
         "request",
         "retries",
         "router",
+        "started",
         "status",
         "steps",
         "submitted",
@@ -81,6 +84,7 @@ class Flight:
         self.router = router
         self.decision: Decision | None = None
         self.instance = ""
+        self.started = -1
         self.first_token = -1
         self.end = -1
         self.status: Status = "flying"

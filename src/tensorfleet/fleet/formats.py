@@ -100,8 +100,16 @@ def _mooncake(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[Line]:
             raise ValueError(f"{path}:{number}: {error}") from None
 
 
+def _decimal(text: str) -> Decimal:
+    """The number exactly; infinity beyond what decimals hold, which machines set."""
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return Decimal("Infinity")
+
+
 def _mooncake_line(number: int, text: str) -> Line:
-    entry = json.loads(text, parse_float=Decimal)
+    entry = json.loads(text, parse_float=_decimal)
     if not isinstance(entry, dict):
         raise ValueError(f"{text.strip()[:40]!r} is not a JSON object")
     for name in ("timestamp", "input_length", "output_length", "hash_ids"):

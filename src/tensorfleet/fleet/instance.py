@@ -76,12 +76,7 @@ class Instance(Engine):
 
     def report(self, router: str, now: int) -> Report:
         """What the instance says of itself to the router of this name."""
-        self.settle(now)
-        expected = self.output_sum // self.output_count
-        work = {
-            name: tally.work_ns(self.work_costs, expected, self.iteration)
-            for name, tally in zip(self.routers, self.tallies, strict=True)
-        }
+        work = self.work_by_router(now)
         busy = self.busy_ns(now)
         then, busy_then = self.last_reports.get(router, (0, 0))
         self.last_reports[router] = (now, busy)
@@ -100,6 +95,15 @@ class Instance(Engine):
             loading,
             self.store.available_slots(),
         )
+
+    def work_by_router(self, now: int) -> dict[str, int]:
+        """The work that is left of what each router has sent, in nanoseconds."""
+        self.settle(now)
+        expected = self.output_sum // self.output_count
+        return {
+            name: tally.work_ns(self.work_costs, expected, self.iteration)
+            for name, tally in zip(self.routers, self.tallies, strict=True)
+        }
 
     def busy_ns(self, now: int) -> int:
         """How long the instance has computed so far."""

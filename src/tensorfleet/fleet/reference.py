@@ -74,7 +74,7 @@ class ReferenceEngine:
         self.station = station
         self.costs = config.costs
         self.stalled_at = NEVER
-        self.outputs = [config.expected_output_tokens]
+        self.output_sum, self.output_count = config.expected_output_tokens, 1
         self.busy_before = 0
         self.busy_since = NEVER
         self._empty_gpu(HostCache(config.host_bytes))
@@ -207,6 +207,8 @@ class ReferenceEngine:
             assert weights is not None
             flight.generation = weights.generation
             self.store.bind(weights, now)
+        if flight.first_token < 0:
+            flight.started = now
         request = flight.request
         if request.session is not None and passenger.must_prefill:
             key = (request.session, request.key, flight.generation)
@@ -266,7 +268,8 @@ class ReferenceEngine:
 
     def _finish(self, passenger: Passenger, tokens: int, now: int) -> None:
         self._retire(passenger, tokens, now)
-        self.outputs.append(passenger.flight.output_tokens)
+        self.output_sum += passenger.flight.output_tokens
+        self.output_count += 1
         self.station.ended(passenger.flight, now)
 
     def _retire(self, passenger: Passenger, tokens: int, now: int) -> None:

@@ -54,7 +54,7 @@ class ReferenceInstance(ReferenceEngine):
 
     def report(self, router: str, now: int) -> Report:
         costs = self.work_costs
-        expected = sum(self.outputs) // len(self.outputs)
+        expected = self.output_sum // self.output_count
         work = {}
         for index, name in enumerate(self.routers):
             own = [p for p in self.running + self.waiting if p.flight.router == index]

@@ -5,7 +5,7 @@ the policy, so that runs with one seed compare policies on the same requests.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from operator import attrgetter
 from pathlib import Path
@@ -16,7 +16,7 @@ from tensorfleet.fleet.metrics import measure
 from tensorfleet.fleet.result import Result
 from tensorfleet.fleet.scenario import Scenario
 from tensorfleet.fleet.scenarios import scenario_by_name
-from tensorfleet.fleet.simulation import Simulation
+from tensorfleet.fleet.simulation import Arrival, Simulation
 from tensorfleet.fleet.traces import Trace, load
 from tensorfleet.router import Router, RouterConfig
 from tensorfleet.router.leader import LeaseStore
@@ -82,9 +82,16 @@ def resolve(scenario: str | Scenario, overrides: Overrides) -> Scenario:
 
 
 def build(
-    scenario: Scenario, policy: str, seed: int, config: RouterConfig | None = None
+    scenario: Scenario,
+    policy: str,
+    seed: int,
+    config: RouterConfig | None = None,
+    arrivals: Iterable[Arrival] | None = None,
 ) -> Simulation:
-    """The simulation before its first event; the routers know all instances."""
+    """The simulation before its first event; the routers know all instances.
+
+    `arrivals` replace those of the scenario.
+    """
     if policy not in POLICIES:
         raise ValueError(
             f"the policy is {policy!r}: it must be one of {', '.join(POLICIES)}"
@@ -103,7 +110,8 @@ def build(
         )
         for number in range(scenario.routers)
     ]
-    arrivals = scenario.workload.arrivals(seed)
+    if arrivals is None:
+        arrivals = scenario.workload.arrivals(seed)
     return Simulation(fleet, routers, arrivals, events=scenario.events(fleet))
 
 

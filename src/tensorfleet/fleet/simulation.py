@@ -93,6 +93,16 @@ class Simulation(Fleet):
         self._advance(until)
         self.now = until
 
+    def feed(self, arrivals: Iterable[Arrival]) -> None:
+        """From now on these arrive, after the one that is expected already."""
+        self._arrivals = iter(arrivals)
+        if self._arrival is None:
+            self._arrival = next(self._arrivals, None)
+
+    def __getstate__(self) -> dict[str, object]:
+        """All but the arrivals to come: a copy goes on when it is fed with some."""
+        return self.__dict__ | {"_arrivals": iter(())}
+
     def _advance(self, until: int | None) -> None:
         """Up to `until`, or while requests are expected or under way."""
         heap, boundaries, arrivals = self.queue.heap, self._boundaries, self._arrivals
@@ -130,7 +140,8 @@ class Simulation(Fleet):
                 f"{output_tokens}: both must be 1 or more"
             )
         self.now = now
-        router = len(self.flights) % len(self.routers)
+        router = self.num_arrived % len(self.routers)
+        self.num_arrived += 1
         flight = Flight(request, now, output_tokens, router)
         self.flights.append(flight)
         self.num_flying += 1

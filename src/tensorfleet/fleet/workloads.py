@@ -24,6 +24,7 @@ compared on paired arrivals.
 Does not handle: lengths that depend on the adapter, or users who give up.
 """
 
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from heapq import merge
@@ -178,6 +179,7 @@ class Workload:
         """All arrivals in order of time, made as they are taken."""
         prompts, outputs = self.prompt.table(), self.output.table()
         pairs = self._times_and_keys(seed)
+        most = min(self.requests, sys.maxsize)  # which is 2³¹ - 1 in a browser
         if self.sessions:
             turns = converse(
                 pairs,
@@ -188,8 +190,8 @@ class Workload:
                 outputs,
                 _stream(seed, "turns"),
             )
-            return islice(turns, self.requests)
-        return islice(_single(pairs, prompts, outputs, seed), self.requests)
+            return islice(turns, most)
+        return islice(_single(pairs, prompts, outputs, seed), most)
 
     def _times_and_keys(self, seed: int) -> Iterator[tuple[int, AdapterKey]]:
         """When a request or a conversation begins, and on which adapter; endless."""

@@ -121,9 +121,7 @@ class Router:
             return Decision(None, (), 0, False, False, 0, "no instance of its model")
         if request.id in self.sent:
             raise ValueError(f"request {request.id} is routed and not finished yet")
-        costs = self.config.costs
-        decode = costs.decode_ns_per_token * self.mean_output >> 10
-        work = request.prompt_tokens * costs.prefill_ns_per_token + decode
+        work = self.expected_work(request)
         if request.revision is None:
             choice = policy.choose(request, work, now)
         else:
@@ -215,6 +213,12 @@ class Router:
                 model = policy.pool.model
                 own = {k: names for k, names in replicas.items() if k.model == model}
                 policy.adopt(own, now)
+
+    def expected_work(self, request: Request) -> int:
+        """What the request is expected to cost an instance in ns, nothing cached."""
+        costs = self.config.costs
+        decode = costs.decode_ns_per_token * self.mean_output >> 10
+        return request.prompt_tokens * costs.prefill_ns_per_token + decode
 
     # --- inside ------------------------------------------------------------------
 

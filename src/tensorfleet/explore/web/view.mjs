@@ -126,7 +126,8 @@ export function mount(element, description, { link } = {}) {
   function loop(now) {
     isAwake = false;
     if (!element.isConnected) return;
-    const way = lasts ? Math.min(1, (now - began) / lasts) : 1;
+    // A frame's time is that of its beginning, which may be before the scene arrived.
+    const way = lasts ? Math.min(Math.max((now - began) / lasts, 0), 1) : 1;
     // Where time passes marks keep their pace; after an action they slow down to arrive.
     const done = lasts === ACTION ? 1 - (1 - way) ** 3 : way;
     let isMoving = false;
