@@ -23,10 +23,8 @@ ROOT = Path(__file__).parents[1]
 RUNNER = Path(__file__).with_suffix(".mjs")
 PYODIDE = ROOT / "node_modules" / "pyodide"
 SITE = ROOT / "_build" / "pyodide"
-PLATFORM, PYTHON = (
-    "pyemscripten_2026_0_wasm32",
-    "3.14",
-)  # of the Pyodide of package.json
+# What the Pyodide of package.json is.
+PLATFORM, PYTHON = "pyemscripten_2026_0_wasm32", "3.14"
 PACKAGES = (
     "hypothesis",
     "iniconfig",

@@ -23,7 +23,8 @@ const library = path.join(pyodideFolder, "python_stdlib.zip");
 // A failed assertion reaches JavaScript with a traceback, so that what prints one is kept.
 const RAISE = "assert False, 'to be seen by the page'";
 // Documentation is a third of the archive. It is cut short and not out, since dataclasses
-// write their own where there is none, which takes time.
+// write their own where there is none, which takes time. Line numbers stay in our own code,
+// where a message may need them.
 const PACK = `
 import sys
 files = [getattr(module, "__file__", None) or "" for module in list(sys.modules.values())]
@@ -40,7 +41,13 @@ def compiled(name, source):
         if isinstance(node, HAVE_WORDS) and ast.get_docstring(node, clean=False):
             node.body[0].value.value = "."
     code = compile(tree, f"{LIBRARY}/{name}", "exec", dont_inherit=True, optimize=0)
+    if not name.startswith("tensorfleet/"):
+        code = without_lines(code)
     return bytes(_code_to_hash_pyc(code, importlib.util.source_hash(source), checked=False))
+
+def without_lines(code):
+    consts = (without_lines(each) if hasattr(each, "co_code") else each for each in code.co_consts)
+    return code.replace(co_linetable=b"", co_consts=tuple(consts))
 
 sources = {}
 with zipfile.ZipFile("/tmp/library.zip") as whole:

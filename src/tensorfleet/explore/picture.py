@@ -9,7 +9,6 @@ Does not handle: fonts, gradients and images. A painter decides what a role look
 
 from collections.abc import Callable, Iterable
 from dataclasses import fields
-from html import escape
 from operator import attrgetter
 
 from tensorfleet.explore.marks import (
@@ -24,6 +23,11 @@ from tensorfleet.explore.marks import (
 )
 
 Reader = Callable[[Mark], tuple[object, ...]]
+# What text must not contain to stand in SVG. (Python's `html` would bring its table of
+# two thousand entities into the page.)
+ESCAPES = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"}
+)
 DIGITS = 2  # of a coordinate: a hundredth of a unit is less than a pixel
 
 
@@ -73,10 +77,11 @@ class Picture:
         place = ""
         if x is not None:
             place = f' x="{_number(x)}" width="{width}" height="{height}"'
+        alt, marks = self.alt.translate(ESCAPES), "".join(map(_to_svg, self.marks))
         return (
             f'<svg class="explorable-picture" xmlns="http://www.w3.org/2000/svg"{place}'
-            f' viewBox="0 0 {width} {height}" role="img" '
-            f'aria-label="{escape(self.alt)}">{"".join(map(_to_svg, self.marks))}</svg>'
+            f' viewBox="0 0 {width} {height}" role="img" aria-label="{alt}">{marks}'
+            "</svg>"
         )
 
 
@@ -135,7 +140,7 @@ def _to_svg(mark: Mark) -> str:
             if mark.dashed:
                 attributes["stroke-dasharray"] = "5 4"
         case Text():
-            tag, words = "text", escape(mark.text)
+            tag, words = "text", mark.text.translate(ESCAPES)
             attributes |= {"x": _number(mark.x), "y": _number(mark.y)}
             attributes |= {"font-size": _number(mark.size), "text-anchor": mark.anchor}
         case Path():
@@ -143,5 +148,5 @@ def _to_svg(mark: Mark) -> str:
                 step if isinstance(step, str) else _number(step) for step in mark.steps
             )
     written = "".join(f' {name}="{value}"' for name, value in attributes.items())
-    hint = f"<title>{escape(mark.hint)}</title>" if mark.hint else ""
+    hint = f"<title>{mark.hint.translate(ESCAPES)}</title>" if mark.hint else ""
     return f"<{tag}{written}>{hint}{words}</{tag}>"

@@ -45,8 +45,8 @@ def chart_picture(runs: Sequence[LiveRun]) -> Picture:
     named = ((1, "10 ms"), (2, "100 ms"), (3, "1 s"), (4, "10 s"), (5, "100 s"))
     marks += _chart(ttft, "time to first token", named, slo.ttft_ns, runs, _ttft)
     tpot = Axes("tpot", LEFT, 202, LONG, HIGH, (now - SHOWN, now), (0.7, 2.5))
-    named = tuple((log10(ms), f"{ms} ms") for ms in (5, 10, 20, 50, 100, 200))
-    marks += _chart(tpot, "time per output token", named, slo.tpot_ns, runs, _tpot)
+    steps = tuple((log10(ms), f"{ms} ms") for ms in (5, 10, 20, 50, 100, 200))
+    marks += _chart(tpot, "time per output token", steps, slo.tpot_ns, runs, _tpot)
     return Picture("charts", WIDTH, HEIGHT, marks, alt=_alt(runs))
 
 

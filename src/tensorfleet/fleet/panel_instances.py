@@ -81,10 +81,10 @@ def _travellers(
         number = flight.request.id
         if number % every or not flight.instance:
             continue
-        x, y = CORNERS[simulation.instances[flight.instance].index]
+        left, top = CORNERS[simulation.instances[flight.instance].index]
         # To the edge of the cell, where it is nearest to the router.
-        x = min(max(x0, x - 3), x + ROOM + 3)
-        y = min(max(y0, y - 3), y + ROOM + 3)
+        x = min(max(x0, left - 3), left + ROOM + 3)
+        y = min(max(y0, top - 3), top + ROOM + 3)
         share = age / travel_ns
         key = flight.request.key
         marks.append(
