@@ -67,6 +67,8 @@ def test_a_picture_is_well_formed_svg_that_says_what_it_was_told(mark, alt):
 def test_what_the_browser_gets_is_json_of_the_same_fields(mark):
     scene = Scene([picture(mark)], figures={"n": 1}, log=["one"])
     told = json.loads(json.dumps(scene.to_dict(), allow_nan=False))
+    # Written twice: the second time from what marks remember.
+    assert json.loads(scene.to_json()) == json.loads(scene.to_json()) == told
     assert (told["figures"], told["log"]) == ({"n": 1}, ["one"])
     (sent,) = told["pictures"][0]["marks"]
     assert sent["kind"] == type(mark).__name__.lower()

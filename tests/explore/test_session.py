@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tensorfleet.explore import Picture, Scene
-from tensorfleet.explore.session import Sessions, find_panel, handle, in_words
+from tensorfleet.explore.session import Sessions, do, find_panel, in_words
 from tensorfleet.hashing.panel import HashingPanel
 
 PATH = "tensorfleet.hashing.panel:HashingPanel"
@@ -46,7 +46,7 @@ def test_messages_do_what_calls_do(messages):
     panel = HashingPanel(num_keys=30)
     for message in messages:
         answer = say(sessions, **message)
-        handle(panel, message)
+        do(panel, message)
     told = json.loads(json.dumps({"scene": panel.frame().to_dict()}))
     assert answer == told | {"state": panel.state, "id": "one", "n": None}
 

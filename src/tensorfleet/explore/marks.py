@@ -5,10 +5,11 @@ which says what it stands for; its colour follows from that and from the page's 
 mark with a `pick` can be clicked, which hands this value to the panel's `pick`.
 
 A panel makes some hundred marks twenty times a second, in a browser, so the checks are
-chained comparisons. Infinity and NaN fail them too.
+chained comparisons (infinity and NaN fail them too), and a mark remembers what a
+painter is told of it. Marks are values: who wants another makes another.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 # What a mark may stand for. Series are told apart by colour, and by nothing else that a
 # painter adds, so whoever uses them writes a name beside each.
@@ -43,6 +44,7 @@ class Mark:
     opacity: float = 1.0
     hint: str = ""
     pick: str = ""
+    told: str = field(default="", init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("key", "hint", "pick"):

@@ -7,6 +7,7 @@ a desk.
 Does not handle: fonts, gradients and images. A painter decides what a role looks like.
 """
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import fields
 from operator import attrgetter
@@ -67,6 +68,13 @@ class Picture:
             "marks": [_to_dict(mark) for mark in self.marks],
         }
 
+    def to_json(self) -> str:
+        """The same as JSON. A mark that was in an earlier frame is not written anew."""
+        box = {"key": self.key, "width": self.width, "height": self.height}
+        head = json.dumps(box | {"alt": self.alt})
+        marks = ",".join([mark.told or _tell(mark) for mark in self.marks])
+        return f'{head[:-1]},"marks":[{marks}]}}'
+
     def to_svg(self, x: float | None = None) -> str:
         """The picture as SVG, coloured by classes: `role-good`, `role-series-0` ...
 
@@ -89,8 +97,8 @@ class Picture:
 _KINDS: dict[type[Mark], tuple[str, tuple[tuple[str, object], ...], Reader]] = {
     kind: (
         kind.__name__.lower(),
-        tuple((field.name, field.default) for field in fields(kind)),
-        attrgetter(*(field.name for field in fields(kind))),
+        tuple((field.name, field.default) for field in fields(kind) if field.init),
+        attrgetter(*(field.name for field in fields(kind) if field.init)),
     )
     for kind in (Rect, Circle, Line, Path, Text)
 }
@@ -104,6 +112,11 @@ def _to_dict(mark: Mark) -> dict[str, object]:
         if value != default:
             found[field] = _rounded(value) if type(value) in (float, tuple) else value
     return found
+
+
+def _tell(mark: Mark) -> str:
+    mark.told = json.dumps(_to_dict(mark))
+    return mark.told
 
 
 def _rounded(value: object) -> object:

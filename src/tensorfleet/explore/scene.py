@@ -6,6 +6,7 @@ A scene has one or more pictures, which stand beside each other or, where it is 
 below each other; and what they mean in words: figures to read, and a log.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from math import isfinite
 
@@ -61,6 +62,12 @@ class Scene:
             "figures": self.figures,
             "log": list(self.log),
         }
+
+    def to_json(self) -> str:
+        """The same as JSON."""
+        pictures = ",".join(picture.to_json() for picture in self.pictures)
+        words = json.dumps({"figures": self.figures, "log": self.log})
+        return f'{{"pictures":[{pictures}],{words[1:]}'
 
     def to_svg(self) -> str:
         """All pictures in a row, as one SVG."""

@@ -37,30 +37,35 @@ class Sessions:
     def handle(self, text: str) -> str:
         """A message and its answer, both as JSON."""
         message = json.loads(text)
-        name = message["id"]
+        answer = {"id": message["id"], "n": message.get("n")}
         try:
-            answer = self._answer(name, message)
+            panel = self._panel_after(message)
+            if panel is None:
+                return json.dumps(answer)
+            head = json.dumps(answer | {"state": panel.state})
+            return f'{head[:-1]},"scene":{panel.frame().to_json()}}}'
         except Exception as error:  # of a panel's own code: the page says it in place
-            answer = {"error": in_words(error)}
-        answer |= {"id": name, "n": message.get("n")}
-        return json.dumps(answer, allow_nan=False)
+            return json.dumps(answer | {"error": in_words(error)})
 
-    def _answer(self, name: str, message: Message) -> dict[str, object]:
+    def _panel_after(self, message: Message) -> Panel | None:
+        """The panel of the session, when it has done what the message says."""
+        name = message["id"]
         if message["do"] == "close":
             self.panels.pop(name, None)
-            return {}
+            return None
         if message["do"] == "open":
             panel = find_panel(message["panel"])(**message["state"])
             pass_time(panel, message["after"])
             self.panels[name] = panel
-            return answer_of(panel)
-        if name not in self.panels:
+        elif name not in self.panels:
             raise KeyError(f"there is no session {name!r}: it must be opened first")
-        return handle(self.panels[name], message)
+        else:
+            do(self.panels[name], message)
+        return self.panels[name]
 
 
-def handle(panel: Panel, message: Message) -> dict[str, object]:
-    """Do with a panel what a message says, but for open and close, and answer it.
+def do(panel: Panel, message: Message) -> None:
+    """Do with a panel what a message says, but for open and close.
 
     Raises ValueError for a message that says nothing of this, and what the panel does.
     """
@@ -80,12 +85,6 @@ def handle(panel: Panel, message: Message) -> dict[str, object]:
                 f"the message says {other!r}: it must be act, advance, pick, reset or "
                 "show"
             )
-    return answer_of(panel)
-
-
-def answer_of(panel: Panel) -> dict[str, object]:
-    """What a painter is told after a change."""
-    return {"scene": panel.frame().to_dict(), "state": panel.state}
 
 
 def find_panel(path: str) -> type[Panel]:

@@ -21,7 +21,7 @@ from anywidget import AnyWidget
 
 from tensorfleet.explore.html import describe, to_html
 from tensorfleet.explore.panel import Button, Panel, Setting
-from tensorfleet.explore.session import answer_of, handle, in_words
+from tensorfleet.explore.session import do, in_words
 
 WEB = Path(__file__).parent / "web"
 PARTS = ("inputs.mjs", "picture.mjs", "view.mjs")
@@ -94,21 +94,26 @@ class Explorable(AnyWidget):
             setattr(self, name, value)
         else:
             self.panel.act(name)
-            self.send(answer_of(self.panel))
+            self._paint()
 
     def _set(self, change: dict[str, Any]) -> None:
         """A trait has changed, in Python or through a link: so does the panel."""
         if self.panel.state[change["name"]] != change["new"]:
             self.panel.act(change["name"], change["new"])
-            self.send(answer_of(self.panel))
+            self._paint()
+
+    def _paint(self, number: int | None = None) -> None:
+        """Tell all views what to show; `number` is that of the message answered."""
+        scene = self.panel.frame().to_dict()
+        self.send({"scene": scene, "state": self.panel.state, "n": number})
 
     def _answer(self, _: object, message: dict[str, Any], buffers: object) -> None:
         """What the reader did in a view."""
         try:
-            answer = handle(self.panel, message)
+            do(self.panel, message)
+            self._paint(message.get("n"))
         except Exception as error:  # of a panel's own code: the view says it in place
-            answer = {"error": in_words(error)}
-        self.send(answer | {"n": message.get("n")})
+            self.send({"error": in_words(error), "n": message.get("n")})
         with self.hold_sync():
             for name, value in self.panel.state.items():
                 setattr(self, name, value)

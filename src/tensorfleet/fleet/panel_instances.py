@@ -1,4 +1,4 @@
-"""The picture of a fleet: a router in the middle, instances around it.
+"""The picture of a fleet: router and ring in the middle, instances around them.
 
 Sixteen places along the edge of a square; the order in which they are taken is such
 that those who come later stand between the others, and nobody moves. In the simulator a
@@ -9,6 +9,7 @@ says.
 
 from tensorfleet.explore.marks import Circle, Mark, Text
 from tensorfleet.explore.picture import Picture
+from tensorfleet.explore.rings import Ring
 from tensorfleet.fleet.flights import Flight
 from tensorfleet.fleet.metrics import SECOND
 from tensorfleet.fleet.panel_cells import (
@@ -24,11 +25,13 @@ from tensorfleet.fleet.panel_cells import (
     small,
     work_left,
 )
+from tensorfleet.fleet.panel_ring import ring_marks
 from tensorfleet.fleet.panel_run import LiveRun, milliseconds
 
 SIZE = 5 * CELL
 DOTS = 30  # on their way at most
 MIDDLE = (SIZE / 2, TOP + SIZE / 2)
+RING = Ring(*MIDDLE, 46)
 # Work that the longest bar stands for.
 SCALES = tuple(step * 10**e for e in (8, 9, 10, 11) for step in (1, 2, 5))
 
@@ -61,6 +64,7 @@ def fleet_picture(
         believed = beliefs.get(name)
         marks += cell(instance, words, work[name], believed, full, name == target)
         marks += contents(instance, queues[name], colours)
+    marks += ring_marks(run, RING, colours)
     marks += _travellers(run, colours, travel_ns, every)
     marks += _words(run, full, every)
     return Picture(f"{run.side} fleet", SIZE, TOP + SIZE, marks, alt=words.alt)
