@@ -1,5 +1,6 @@
 """What every panel of the package keeps, whatever a reader does to it."""
 
+import gc
 import json
 
 import pytest
@@ -73,3 +74,24 @@ def test_it_is_declared_as_readers_need_it(path):
     names = [control.name for control in kind.controls]
     assert len(set(names)) == len(names)
     assert all(control.label for control in kind.controls)
+
+
+def objects_after(panel, seconds):
+    """Python objects that there are when so many seconds have passed."""
+    for _ in range(seconds):
+        panel.advance(1.0)
+    panel.frame().to_json()
+    gc.collect()
+    return len(gc.get_objects())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", [path for path in PANELS if find_panel(path).moves])
+def test_a_tab_that_is_left_open_does_not_grow(path):
+    # Half an hour and a whole one; of the fleet, whose second is 200 requests, minutes.
+    # What its router and simulator keep is counted to the byte in tests/fleet.
+    half = 300 if "FleetPanel" in path else 1800
+    panel = find_panel(path)()
+    before = objects_after(panel, half)
+    after = objects_after(panel, half)
+    assert after < before * 1.05  # what is under way differs from one moment to another

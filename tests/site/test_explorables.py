@@ -59,7 +59,7 @@ def test_it_shows_what_python_computes_whatever_is_done(drive, page, name):
 @pytest.mark.parametrize(("page", "name"), EXPLORABLES)
 def test_its_still_figure_is_the_first_frame(visit, page, name):
     opened = visit()
-    opened.page.route("**/host.mjs", lambda route: route.abort())
+    opened.page.route("**/host.mjs*", lambda route: route.abort())
     opened.page.goto(f"{opened.address}/{page}")
     driven = Driven(opened, f"#{name}")
     assert driven.element.get_attribute("data-status") == "static"

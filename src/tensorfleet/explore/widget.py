@@ -125,5 +125,7 @@ class Explorable(AnyWidget):
     def _repr_mimebundle_(self, **how: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         bundle = super()._repr_mimebundle_(**how)
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
-        still = to_html(type(self.panel), dict(self.panel.state))
+        kind = type(self.panel)
+        name = f"explorable-{kind.__name__}"
+        still = to_html(kind, dict(self.panel.state), name=name)
         return {**data, "text/html": still, "text/plain": repr(self)}, metadata
