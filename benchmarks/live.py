@@ -37,26 +37,26 @@ SMALL = "book/index.html#explorable-SmallFleetPanel"
 LINE, DELAY = 20e6 / 8, 0.040  # bytes per second, seconds
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 
-# Notes when an explorable becomes live, in ms since the navigation; and how long Python
-# takes for a frame, from the question to the answer, both on the main thread.
+# Notes when an explorable becomes live, in ms since the navigation.
 WATCH = """
-window.seen = { live: null, frames: [] };
+window.seen = { live: null };
 const note = new MutationObserver(() => {
     const name = decodeURI(location.hash.slice(1)).split('?')[0];
     if (document.getElementById(name)?.dataset.status === 'live')
         window.seen.live ??= performance.now();
 });
 note.observe(document, { subtree: true, attributeFilter: ['data-status'] });
-const post = Worker.prototype.postMessage;
-Worker.prototype.postMessage = function (message, ...rest) {
-    if (typeof message === 'string' && message.includes('"advance"')) {
-        const asked = performance.now();
-        const answered = () => window.seen.frames.push(performance.now() - asked);
-        this.addEventListener('message', answered, { once: true });
-    }
-    return post.call(this, message, ...rest);
-};
 """
+# Notes how long Python takes for each message, in ms, where it runs.
+TIMED = """() => {
+    self.spent = [];
+    const answer = self.onmessage;
+    self.onmessage = message => {
+        const began = performance.now();
+        answer(message);
+        self.spent.push(performance.now() - began);
+    };
+}"""
 # The times between two frames that the browser paints, in ms, over some seconds.
 PAINTED = """seconds => new Promise(resolve => {
     const times = [];
@@ -171,10 +171,11 @@ def painting(browser: Browser, line: Line, turns: int, seconds: float) -> list[R
         with reader(browser) as context:
             _, page = until_live(context, f"{line.address}/{LARGEST}")
             page.wait_for_timeout(1000)
-            page.evaluate("window.seen.frames.length = 0")
+            (worker,) = page.workers
+            worker.evaluate(TIMED)
             gaps = page.evaluate(PAINTED, seconds)
             rates.append(1000 / (sum(gaps) / len(gaps)))
-            python.append(median(page.evaluate("window.seen.frames")))
+            python.append(median(worker.evaluate("self.spent")))
     return [
         row("frames a second, largest fleet", "1/s", rates),
         row("Python for a frame, largest fleet", "ms", python),

@@ -25,6 +25,7 @@ from book_ext.tables import parse
 from tensorfleet.explore.html import to_html
 from tensorfleet.explore.session import find_panel
 
+MODULES = ("view.mjs", "inputs.mjs", "picture.mjs")  # that the host imports
 MOST_SECONDS = 60  # that a still figure may be into its time
 
 
@@ -91,7 +92,14 @@ def add_host(
     """Pages with an explorable load its look and its host; no other page does."""
     if "data-explorable=" in context.get("body", ""):
         app.add_css_file(f"{FOLDER}/explorable.css", priority=950)
-        app.add_js_file(f"{FOLDER}/host.mjs", type="module")
+        # It starts while the page is still arriving, and its modules with it.
+        app.add_js_file(
+            f"{FOLDER}/host.mjs", type="module", loading_method="async", priority=100
+        )
+        root = context["pathto"](f"_static/{FOLDER}", resource=True)
+        context["metatags"] = context.get("metatags", "") + "".join(
+            f'<link rel="modulepreload" href="{root}/{name}" />' for name in MODULES
+        )
 
 
 def setup(app: Sphinx) -> None:

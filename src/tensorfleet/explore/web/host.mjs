@@ -102,7 +102,25 @@ function bring(element) {
   if (asked) element.scrollIntoView({ block: "center" });
 }
 
-document.querySelectorAll("[data-explorable]").forEach(bring);
+// The page may still be arriving: an element is whole when something follows it.
+const brought = new WeakSet();
+function look() {
+  for (const element of document.querySelectorAll("[data-explorable]")) {
+    if (brought.has(element) || (document.readyState === "loading" && !element.nextElementSibling)) continue;
+    brought.add(element);
+    bring(element);
+  }
+}
+const arriving = new MutationObserver(look);
+arriving.observe(document, { childList: true, subtree: true });
+addEventListener("DOMContentLoaded", () => {
+  arriving.disconnect();
+  look();
+});
+if (document.readyState !== "loading") arriving.disconnect();
+look();
+// Who comes by a link to one of them is near it already.
+if (/^#explorable-/.test(location.hash)) python.start().catch(() => {});
 // Another link to an explorable of this page: what it holds is read when the page loads.
 addEventListener("hashchange", ({ newURL }) => {
   if (/#[^?]+\?/.test(newURL) && document.querySelector("[data-explorable]")) location.reload();
