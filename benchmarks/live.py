@@ -133,7 +133,10 @@ def until_live(context: BrowserContext, address: str) -> tuple[float, Page]:
     """Seconds from the navigation to the first live frame, and the page."""
     page = context.new_page()
     page.goto(address, wait_until="commit")
+    deadline = time.monotonic() + 60
     while (live := page.evaluate("window.seen.live")) is None:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the figure at {address} has not become live")
         page.wait_for_timeout(50)
     return live / 1000, page
 

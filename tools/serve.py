@@ -34,14 +34,19 @@ class BookHandler(SimpleHTTPRequestHandler):
         if Path(found).is_dir():
             return found
         accepted = self.headers.get("Accept-Encoding", "")
-        self.is_packed = "gzip" in accepted and Path(f"{found}.gz").is_file()
+        self.is_packed = (
+            "gzip" in accepted
+            and Path(found).is_file()
+            and Path(f"{found}.gz").is_file()
+        )
         return f"{found}.gz" if self.is_packed else found
 
     def guess_type(self, path: str) -> str:  # type: ignore[override]
         return super().guess_type(path.removesuffix(".gz") if self.is_packed else path)
 
     def end_headers(self) -> None:
-        path = self.path.partition("?")[0].lstrip("/")
+        # A request that cannot be read has no path.
+        path = getattr(self, "path", "").partition("?")[0].lstrip("/")
         headers = policy()
         for name, value in (headers.get("*", {}) | headers.get(path, {})).items():
             self.send_header(name, value)
@@ -57,9 +62,11 @@ class BookHandler(SimpleHTTPRequestHandler):
 
 
 def policy() -> dict[str, dict[str, str]]:
-    """What to send with each file: the build wrote it beside the pages."""
+    """What to send with each file: the build writes it beside the pages, at its end."""
     file = SITE / "headers.json"
-    found: dict[str, dict[str, str]] = json.loads(file.read_text())
+    found: dict[str, dict[str, str]] = (
+        json.loads(file.read_text()) if file.exists() else {}
+    )
     return found
 
 

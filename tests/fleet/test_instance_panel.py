@@ -16,6 +16,7 @@ from tensorfleet.fleet.instance_panel_gantt import SCALE, WINDOW
 from tensorfleet.fleet.machines import HUB, MILLISECOND
 from tensorfleet.fleet.simulation import Simulation
 from tensorfleet.router.messages import AdapterKey
+from tests.driving import do
 from tests.fleet.fleets import ScriptedRouter, fleet
 
 NEWCOMERS = [("long", None), ("short", None), ("cold", None)]
@@ -30,13 +31,6 @@ ACTIONS = st.one_of(
     st.tuples(st.just("chunked"), st.booleans()),
     st.tuples(st.just("budget"), st.sampled_from([256, 512, 2048, 8192])),
 )
-
-
-def do(panel, name, value):
-    if name == "pass":
-        panel.advance(value)
-    else:
-        panel.act(name, value)
 
 
 def let(panel, milliseconds):

@@ -12,6 +12,7 @@ from tensorfleet.fleet.ladder_panel import LadderPanel
 from tensorfleet.fleet.ladder_picture import LETTERS, NAMES, explanation
 from tensorfleet.fleet.ladder_run import BREAKS, ORDINARY, SITUATIONS, Run
 from tensorfleet.router.ladder import RUNGS
+from tests.driving import do, marks_of
 
 STEP = 0.5
 ACTIONS = st.one_of(
@@ -30,25 +31,6 @@ def finish(panel, step=STEP):
         panel.advance(step)
     assert panel.run.is_over
     return panel.frame().figures
-
-
-def do(panel, name, value):
-    if name == "pass":
-        panel.advance(value)
-    elif name == "pick":
-        panel.pick(value)
-    else:
-        panel.act(name, value)
-
-
-def marks_of(panel, kind):
-    """All marks of a kind that are shown, by key."""
-    return {
-        mark.key: mark
-        for picture in panel.frame().pictures
-        for mark in picture.marks
-        if isinstance(mark, kind)
-    }
 
 
 def found(rung, situation, seed):

@@ -478,7 +478,7 @@ def test_a_hash_drowns_two_instances_while_others_idle():
     assert sum(counts[-2:]) > 2 * sum(counts[:-2])
 
 
-@pytest.mark.parametrize("begin", [18, 20, 25, 33])
+@pytest.mark.parametrize("begin", [18, 26, 33, 55, 75])
 def test_try_a_crowd(begin):
     panel = FleetPanel()
     go(panel, begin)
@@ -493,8 +493,10 @@ def test_try_a_crowd(begin):
     assert shown.startswith(f"{count} for ")
     go(panel, 8)
     figures = panel.frame().figures
-    assert figures["right: p99 TTFT (ms)"] > 1000
     assert figures["left: p99 TTFT (ms)"] < 700
+    assert figures["right: p99 TTFT (ms)"] > 1.8 * figures["left: p99 TTFT (ms)"]
+    go(panel, 21)
+    assert right.serving(crowd) == 2  # the loop has come round, and seen too little
 
 
 @pytest.mark.parametrize("begin", [18, 21, 25])
@@ -508,7 +510,7 @@ def test_try_to_send_a_slow_request_elsewhere(begin):
     others = [one.first_token - one.arrival for one in panel.replay.ended.values()]
     assert len(others) == 7
     assert sum(2 * other < was for other in others) >= 5
-    assert max(parts(flight)[:5]) == flight.adapter_wait
+    assert flight.adapter_wait > 0.8 * was
 
 
 def test_try_old_reports():
@@ -552,8 +554,13 @@ def test_the_small_one_has_one_policy_and_two_pictures():
     assert "gpu-6" not in run.pool
     flights = [*run.recent, *run.simulation.flights]
     assert sum(flight.reason == "gpu-6 crashed" for flight in flights) > 10
-    panel.act("kill")
-    go(panel, 14)
+    assert all(
+        flight.status == "failed" for flight in flights if "crashed" in flight.reason
+    )
+    panel.act("kill")  # which brings it back, a second after the crash
+    go(panel, 7)
+    assert run.instances["gpu-6"].num_requests == 0
+    go(panel, 7)
     assert run.instances["gpu-6"].num_requests > 0
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tensorfleet.explore.marks import Circle, Rect
 from tensorfleet.hashing import BoundedAssignment, HashRing
 from tensorfleet.hashing.panel import NAMES, HashingPanel
+from tests.driving import marks_of
 
 ACTIONS = st.one_of(
     st.sampled_from([("add", None), ("drop", None)]),
@@ -20,21 +21,11 @@ ACTIONS = st.one_of(
 )
 
 
-def marks_of(panel, kind):
-    """All marks of a kind that are shown."""
-    return [
-        mark
-        for picture in panel.frame().pictures
-        for mark in picture.marks
-        if isinstance(mark, kind)
-    ]
-
-
 def colours(panel):
     """The node of each key, by the colours that are shown."""
     return {
         mark.key: NAMES[int(mark.role.removeprefix("series-"))]
-        for mark in marks_of(panel, Circle)
+        for mark in marks_of(panel, Circle).values()
     }
 
 
@@ -88,7 +79,7 @@ def test_a_newcomer_takes_keys_and_nobody_else_gets_any():
 
 def test_a_click_on_a_bar_drops_its_node():
     panel = HashingPanel()
-    assert [bar.pick for bar in marks_of(panel, Rect)] == panel.nodes
+    assert [bar.pick for bar in marks_of(panel, Rect).values()] == panel.nodes
     panel.pick("b")
     assert panel.nodes == ["a", "c", "d"]
     with pytest.raises(ValueError, match="there is no node 'b': there are a, c, d"):
@@ -115,7 +106,7 @@ def test_try_1_only_the_newcomer_gets_keys_and_gives_them_back():
     before = colours(panel)
     panel.act("add")
     after = colours(panel)
-    large = {mark.key for mark in marks_of(panel, Circle) if mark.radius > 5}
+    large = {mark.key for mark in marks_of(panel, Circle).values() if mark.radius > 5}
     assert large == {key for key in before if before[key] != after[key]}
     assert large
     assert {after[key] for key in large} == {"e"}

@@ -67,7 +67,7 @@ def archive(pyodide: Path, folder: Path) -> Path:
     maker, driver = HERE / "make_python.mjs", HERE / "drive_panels.py"
     digest = hashlib.sha256((pyodide / "package.json").read_bytes())
     for file in (*sources, maker, driver, Path(__file__)):
-        digest.update(file.read_bytes())
+        digest.update(f"{file}\0".encode() + file.read_bytes())
     made = folder / f"python-{digest.hexdigest()[:16]}.zip"
     if made.exists():
         return made
@@ -94,7 +94,8 @@ def archive(pyodide: Path, folder: Path) -> Path:
             raise RuntimeError(f"the page's Python: {result.stderr.strip()[-2000:]}")
         for old in folder.iterdir():
             old.unlink()
-        shutil.move(Path(scratch) / "zip", made)
+        whole = shutil.move(Path(scratch) / "zip", folder / "whole")
+        Path(whole).replace(made)  # at once, or not at all
     return made
 
 

@@ -27,7 +27,10 @@ WORKER_POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'"
 )
 SCRIPT = re.compile(r"<script(?P<attributes>[^>]*)>(?P<code>.*?)</script>", re.DOTALL)
-RUNS = re.compile(r"""\btype=["']?(?!text/javascript|module)""")
+# A type that is not JavaScript's: then it is data.
+IS_DATA = re.compile(
+    r"""\stype=(?!["']?(?:text/javascript|application/javascript|module)\b)"""
+)
 HANDLER = re.compile(r"""\s(on[a-z]+)=["']([^"']*)["']""")
 # The theme's handlers, and what `handlers.mjs` calls them.
 KNOWN = {"toggleFullScreen()": "full-screen", "window.print()": "print"}
@@ -87,7 +90,7 @@ def inline_scripts(html: str) -> Iterator[str]:
     """The hash of each script that stands in the page and would run."""
     for script in SCRIPT.finditer(html):
         attributes = script["attributes"]
-        if "src=" in attributes or RUNS.search(attributes):
+        if "src=" in attributes or IS_DATA.search(attributes):
             continue
         digest = hashlib.sha256(script["code"].encode()).digest()
         yield f"'sha256-{base64.b64encode(digest).decode()}'"

@@ -181,10 +181,9 @@ class ChoicesPanel(Panel):
             said.append("a ball for each bin lies there; let more fall, or throw them")
         if every > 1 and balls < self.most:
             first = balls - balls % every
-            said.append(
-                f"balls {first + 1} to {first + every} go by the loads after ball "
-                f"{first}"
-            )
+            last = min(first + every, self.most)
+            known = f"the loads after ball {first}" if first else "empty bins"
+            said.append(f"balls {first + 1} to {last} go by {known}")
         return said
 
 

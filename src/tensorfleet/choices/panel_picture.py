@@ -178,7 +178,7 @@ def _looks(side: Side, axes: Axes) -> list[Mark]:
     bottom = TOP + TALL
     if not side.looked:
         return []
-    words = f"ball {side.thrown} looked at the dots and took the dark one"
+    words = f"ball {side.thrown} looked at the dots and took the large one"
     if len(side.looked) == 1:
         words = f"ball {side.thrown} took the dot"
     marks: list[Mark] = [
@@ -201,7 +201,7 @@ def _looks(side: Side, axes: Axes) -> list[Mark]:
                 opacity=1.0 if took else 0.5,
                 x=axes.x(place + 0.5),
                 y=bottom + 8,
-                radius=4 if took else 3,
+                radius=5 if took else 3,
                 hint=hint + (", and fell into it" if took else ""),
             )
         )

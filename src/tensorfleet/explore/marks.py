@@ -169,3 +169,16 @@ class Text(Mark):
                 f"the anchor of {self.key!r} is {self.anchor!r}: it must be start, "
                 "middle or end"
             )
+
+
+def words(
+    key: str,
+    x: float,
+    y: float,
+    text: str,
+    role: str,
+    size: float,
+    anchor: str = "start",
+) -> Text:
+    """Text, in the order in which one thinks of it."""
+    return Text(key=key, role=role, x=x, y=y, text=text, size=size, anchor=anchor)

@@ -24,7 +24,7 @@ from tensorfleet.explore.panel import Button, Panel, Setting
 from tensorfleet.explore.session import do, in_words
 
 WEB = Path(__file__).parent / "web"
-PARTS = ("inputs.mjs", "picture.mjs", "view.mjs")
+PARTS = ("inputs.mjs", "picture.mjs", "words.mjs", "view.mjs")
 
 
 def joined_modules() -> str:
@@ -65,7 +65,7 @@ class Explorable(AnyWidget):
         if not isinstance(panel, Panel):
             raise TypeError(f"the panel is {panel!r}: it must be a Panel")
         for control in panel.controls:
-            if hasattr(AnyWidget, control.name):
+            if hasattr(Explorable, control.name) or control.name == "panel":
                 raise ValueError(
                     f"the setting {control.name!r} has the name of something that "
                     "every widget has: it must have another"

@@ -65,7 +65,11 @@ class InstancePanel(Panel):
         """The instance goes on under the new settings."""
         if name in ("chunked", "budget"):
             self.bench.set_token_budget(self._budget or WHOLE)
-            takes = f"at most {self._budget:,} tokens" if self._budget else "any number"
+            takes = (
+                f"at most {self._budget:,} tokens"
+                if self._budget
+                else "any number of tokens"
+            )
             self._say(f"from the next iteration on, each takes {takes}")
         elif name == "streams":
             self.lanes.set_wanted(int(self.state["streams"]))

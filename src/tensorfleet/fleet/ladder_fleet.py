@@ -6,7 +6,7 @@ seen.
 
 from collections.abc import Mapping
 
-from tensorfleet.explore.marks import Circle, Line, Mark, Rect
+from tensorfleet.explore.marks import Circle, Line, Mark, Rect, words
 from tensorfleet.explore.picture import Picture
 from tensorfleet.explore.plots import Axes
 from tensorfleet.fleet.ladder_picture import (
@@ -17,7 +17,6 @@ from tensorfleet.fleet.ladder_picture import (
     Result,
     height,
     role,
-    words,
 )
 from tensorfleet.fleet.ladder_run import SECOND, Run, Situation
 from tensorfleet.router.messages import Report

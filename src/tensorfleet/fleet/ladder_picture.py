@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import log10
 from textwrap import wrap
 
-from tensorfleet.explore.marks import Circle, Mark, Rect, Text
+from tensorfleet.explore.marks import Circle, Mark, Rect, words
 from tensorfleet.explore.picture import Picture
 from tensorfleet.fleet.ladder_run import BREAKS, SECOND, Run, Situation, Tally
 from tensorfleet.router.ladder import RUNGS
@@ -167,16 +167,3 @@ def _row(rung: str, y: float, result: Result | None, is_here: bool) -> list[Mark
             for title, (text, tone) in cells.items()
         ),
     ]
-
-
-def words(
-    key: str,
-    x: float,
-    y: float,
-    text: str,
-    role: str,
-    size: float,
-    anchor: str = "start",
-) -> Text:
-    """Text, in the order in which one thinks of it."""
-    return Text(key=key, role=role, x=x, y=y, text=text, size=size, anchor=anchor)

@@ -13,7 +13,7 @@ COLUMNS = (150, 246)  # of the two policies
 LEGEND = (
     "4 for 80: four instances for 80 requests under way.",
     "In a box: number, requests that run + that wait; queue;",
-    "gray: KV memory in use; blue: work left, dashed: as the",
+    "grey: KV memory in use; blue: work left, dashed: as the",
     "router believes; squares: adapters there, faint: loading.",
 )
 

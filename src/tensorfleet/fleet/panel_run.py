@@ -172,12 +172,15 @@ class LiveRun:
     # --- what is new -------------------------------------------------------------
 
     def _new_replicas(self, keys: Collection[AdapterKey]) -> list[str]:
+        """What has changed hands; an adapter without a row is served by its homes."""
         before, after = self._replicas, dict(self.router.replicas())
         self._replicas = after
         return [
-            f"{key.adapter} is now served by {', '.join(after[key])}"
+            f"{key.adapter} is now served by {', '.join(after[key]) or 'nobody'}"
             for key in keys
-            if key in after and len(after[key]) != len(before.get(key, ()))
+            if key in after
+            and len(after[key])
+            != len(before.get(key, after[key][: self.router.config.replicas]))
         ]
 
     def _new_phases(self) -> list[str]:

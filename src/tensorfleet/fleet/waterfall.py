@@ -59,7 +59,7 @@ def waterfall_picture(
         f"{request.key.adapter}: reads {request.prompt_tokens:,} tokens, "
         f"writes {flight.output_tokens:,}",
         *wrap(why, LETTERS, max_lines=4, placeholder=" ..."),
-        "The time stands still until you press 'go on'.",
+        "The time stands still until you let it go on.",
     ]
     marks: list[Mark] = [Text(key="title", x=2, y=15, text=title, size=14)]
     y = 32.0
@@ -74,6 +74,8 @@ def waterfall_picture(
     if shown.status == "flying" or not is_known:
         late = "still under way" if shown is flight else "as it will be"
         marks.append(small("late", 2, y + 6, late))
+    elif shown.status == "failed":
+        marks.append(small("late", 2, y + 6, f"failed: {shown.reason}"))
     y += 24
     words = why_not
     if replay:
@@ -90,7 +92,7 @@ def waterfall_picture(
         if shown.status == "served" and not shown.retries:
             known[shown.instance] = shown
         names = list(run.simulation.instances)
-        marks += _elsewhere(names, known, flight.instance, replay.is_over, y + 4)
+        marks += _elsewhere(names, known, shown, replay.is_over, y + 4)
         y += 4 + ROW * len(names)
         firsts = {
             name: one.first_token - one.arrival
@@ -135,7 +137,7 @@ def _own(flight: Flight, top: float) -> list[Mark]:
 
 
 def _elsewhere(
-    names: list[str], known: dict[str, Flight], own: str, is_over: bool, top: float
+    names: list[str], known: dict[str, Flight], own: Flight, is_over: bool, top: float
 ) -> list[Mark]:
     """A row for each instance, with the request's way to its first token there."""
     longest = max((sum(parts(one)[:5]) for one in known.values()), default=0)
@@ -143,7 +145,7 @@ def _elsewhere(
     marks: list[Mark] = []
     for place, name in enumerate(names):
         y = top + place * ROW
-        is_own = name == own
+        is_own = name == own.instance
         marks.append(
             Text(
                 key=f"else {name}",
@@ -157,6 +159,8 @@ def _elsewhere(
         one = known.get(name)
         if one is None:
             nothing = "the router could not send it here" if is_over else "..."
+            if is_own and own.status == "failed":
+                nothing = f"failed: {own.reason}"
             marks.append(small(f"numbers {name}", BARS, y + 9, nothing))
             continue
         x = float(BARS)

@@ -102,7 +102,8 @@ class YouRoutePanel(Panel):
             rows = {**self.outcomes, self.who: own}
             ranking = dict(sorted(rows.items(), key=lambda row: row[1].mean_ms))
             if not self.policies:
-                place = list(ranking).index(self.who) + 1
+                better = (row.mean_ms < own.mean_ms for row in ranking.values())
+                place = 1 + sum(better)
                 figures["place"] = f"{place} of {len(ranking)}"
         return Scene(
             [

@@ -5,7 +5,7 @@ An adapter has a colour and a letter wherever it stands: in a slot, on a request
 
 from collections.abc import Sequence
 
-from tensorfleet.explore.marks import Circle, Line, Mark, Rect, Text
+from tensorfleet.explore.marks import Circle, Line, Mark, Rect, words
 from tensorfleet.explore.picture import Picture
 from tensorfleet.fleet.flights import Flight
 from tensorfleet.fleet.metrics import MILLISECOND
@@ -62,7 +62,7 @@ def fleet_picture(
             words("asks", 30, 33, asks, "ink", 12),
         ]
         marks.append(
-            words("do", 0, 54, "Click the instance that shall serve it.", "muted", 12)
+            words("do", 0, 54, "Click the instance that should serve it.", "muted", 12)
         )
     for row, report in enumerate(reports):
         here = [
@@ -196,16 +196,3 @@ def _request(
             f"letter {request.id}", x, y + 4, letter(request.key), "ink", size, "middle"
         ),
     ]
-
-
-def words(
-    key: str,
-    x: float,
-    y: float,
-    text: str,
-    role: str,
-    size: float,
-    anchor: str = "start",
-) -> Text:
-    """Text, in the order in which one thinks of it."""
-    return Text(key=key, role=role, x=x, y=y, text=text, size=size, anchor=anchor)

@@ -96,7 +96,8 @@ class HashingPanel(Panel):
             SIZE,
             self._bars(loads),
             alt="The keys of each node: "
-            + ", ".join(f"{node} has {load}" for node, load in loads.items()),
+            + ", ".join(f"{node} has {load}" for node, load in loads.items())
+            + ".",
         )
         return Scene([ring, bars], figures=figures, log=[self.said])
 
@@ -162,7 +163,8 @@ class HashingPanel(Panel):
 
     def _bars(self, loads: dict[str, int]) -> list[Mark]:
         """Keys of each node; with bounded loads the cap as a line."""
-        scale = LONGEST / max(*loads.values(), self.cap)
+        most = max(loads.values())
+        scale = LONGEST / (max(most, self.cap) if self.state["bounded"] else most)
         marks: list[Mark] = []
         for row, (node, load) in enumerate(loads.items()):
             y = 24 + row * ROW

@@ -51,7 +51,7 @@ class ScatterPanel(Panel):
     controls = (
         Choice("index", "index", tuple(INDICES), "notes"),
         Slider("dim", "dimension", 0, 1, 1, 0),
-        Choice("reduction", "at a place", tuple(REDUCTIONS), "sum"),
+        Choice("reduction", "several at one place", tuple(REDUCTIONS), "sum"),
         Slider("lanes", "lanes that write at once", 1, 16, 1, 4),
         Slider("order", "order of elements (0: row by row)", 0, 20, 1, 0),
         Slider("pace", "steps in a second", 0, 4, 0.5, 1),

@@ -106,7 +106,8 @@ def _entry(look: Look, write: Write, wide: float, tall: float) -> list[Mark]:
                 y=y + tall / 2 - 2,
                 width=x - begin - 3,
                 height=4,
-                hint=f"element {write.element + 1} waits {write.writes - write.leaves}",
+                hint=f"element {write.element + 1} waits for "
+                f"{write.writes - write.leaves} steps",
             )
         )
     return marks

@@ -8,7 +8,8 @@ const TIME_LIMIT = 20_000; // milliseconds, for Python to start
 const NEAR = "400px";
 
 class Python {
-  #answers = new Map();
+  #sessions = new Map(); // id → { answered, failed }
+  #count = 0;
 
   // The worker's beginning, once for the page; a rejection says why there is none.
   start() {
@@ -18,10 +19,15 @@ class Python {
       this.worker = new Worker(new URL("./worker.mjs", import.meta.url), { type: "module" });
       this.worker.onerror = (event) => {
         event.preventDefault();
-        reject(new Error(event.message || "its program could not be loaded"));
+        const error = new Error(event.message || "its program could not be loaded");
+        reject(error);
+        for (const { failed } of this.#sessions.values()) failed(error); // it has died since
       };
       this.worker.onmessage = ({ data }) => {
-        if (typeof data === "string") this.#answer(JSON.parse(data));
+        if (typeof data === "string") {
+          const answer = JSON.parse(data);
+          this.#sessions.get(answer.id).answered(answer);
+        }
         else if (data.ready) resolve(clearTimeout(timer));
         else reject(new Error(data.failed));
       };
@@ -32,24 +38,25 @@ class Python {
     return this.ready;
   }
 
-  // What sends messages for the session `id`, and calls `answered` with each answer.
-  session(id, answered) {
-    this.#answers.set(id, answered);
+  // What sends messages for a session; `answered` is called with each answer.
+  session(answered, failed) {
+    const id = `session ${++this.#count}`;
+    this.#sessions.set(id, { answered, failed });
     return (message) => this.worker.postMessage(JSON.stringify({ ...message, id }));
-  }
-
-  #answer(answer) {
-    this.#answers.get(answer.id)?.(answer);
   }
 }
 
 // The settings that the fragment holds for this element, as values of the kinds declared.
 function settingsInAddress(id, controls) {
-  const [name, query] = decodeURI(location.hash.slice(1)).split(/\?(.*)/s);
+  const [name, query] = location.hash.slice(1).split(/\?(.*)/s);
   if (name !== id || !query) return null;
   const kinds = new Map(controls.map((control) => [control.name, control.kind]));
-  const value = (text, kind) =>
-    kind === "slider" ? Number(text) : kind === "toggle" ? text === "true" : text;
+  // What is no value of its kind stays text, which the panel refuses by name.
+  const value = (text, kind) => {
+    if (kind === "slider" && text.trim() && !isNaN(text)) return Number(text);
+    if (kind === "toggle" && /^(true|false)$/.test(text)) return text === "true";
+    return text;
+  };
   return Object.fromEntries(
     [...new URLSearchParams(query)].map(([key, text]) => [key, value(text, kinds.get(key))]),
   );
@@ -66,16 +73,18 @@ function bring(element) {
   });
   const open = (state) => ({ do: "open", panel: element.dataset.explorable, state, after: description.after });
 
+  const fail = (error) => view.status("failed", `This figure stays still: ${error.message}.`);
+
   async function start() {
     view.status("starting", "Starting Python in the page …");
     try {
       await python.start();
     } catch (error) {
-      view.status("failed", `This figure stays still: ${error.message}.`);
+      fail(error);
       return;
     }
     let trying = asked;
-    const send = python.session(element.id, (answer) => {
+    const send = python.session((answer) => {
       if (answer.error && trying) {
         // The link's settings are no good: say so, and begin with the page's own.
         view.note(`The settings in the address cannot be used: ${answer.error}`);
@@ -85,7 +94,7 @@ function bring(element) {
       }
       trying = null;
       view.receive(answer);
-    });
+    }, fail);
     view.connect(send);
     send(open({ ...declared, ...asked }));
   }
@@ -108,7 +117,11 @@ function look() {
   for (const element of document.querySelectorAll("[data-explorable]")) {
     if (brought.has(element) || (document.readyState === "loading" && !element.nextElementSibling)) continue;
     brought.add(element);
-    bring(element);
+    try {
+      bring(element);
+    } catch (error) {
+      console.error(error); // and the next one
+    }
   }
 }
 const arriving = new MutationObserver(look);
@@ -122,6 +135,7 @@ look();
 // Who comes by a link to one of them is near it already.
 if (/^#explorable-/.test(location.hash)) python.start().catch(() => {});
 // Another link to an explorable of this page: what it holds is read when the page loads.
-addEventListener("hashchange", ({ newURL }) => {
-  if (/#[^?]+\?/.test(newURL) && document.querySelector("[data-explorable]")) location.reload();
+addEventListener("hashchange", () => {
+  const [, name] = location.hash.match(/^#([^?]+)\?/) ?? [];
+  if (name && document.getElementById(name)?.dataset.explorable) location.reload();
 });

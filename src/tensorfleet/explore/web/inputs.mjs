@@ -15,14 +15,15 @@ export function inputFor(control, id, act) {
   input.id = `${id}-${control.name}`;
   label.htmlFor = input.id;
   const name = make("span", "explorable-name", control.label);
-  const shown = make("output");
-  shown.htmlFor = input.id;
+  const shown = make("span", "explorable-value");
+  shown.ariaHidden = "true"; // the input says it itself
   let set = (value) => (input.value = value);
   let read = () => input.value;
   if (control.kind === "slider") {
     const unit = control.unit && (control.unit === "%" ? "%" : ` ${control.unit}`);
     Object.assign(input, { type: "range", min: control.lowest, max: control.highest, step: control.step });
     set = (value) => {
+      if (shown.textContent === value + unit) return;
       input.value = value;
       shown.textContent = value + unit;
       input.setAttribute("aria-valuetext", value + unit);

@@ -6,10 +6,12 @@
 //     view.connect(send); view.receive(answer)      messages: tensorfleet/explore/session.py
 import { inputFor, make } from "./inputs.mjs";
 import { Picture, focusMark } from "./picture.mjs";
+import { Words } from "./words.mjs";
 
 const PERIOD = 50; // milliseconds between two frames that are asked for while time passes
 const ACTION = 350; // milliseconds in which marks go to their places after an action
 const STEP = 0.1; // seconds that pass with one press of Step
+const LOST = 5000; // milliseconds after which no answer is expected any more
 
 export function mount(element, description, { link } = {}) {
   element.classList.add("explorable");
@@ -17,8 +19,7 @@ export function mount(element, description, { link } = {}) {
   const settings = make("fieldset", "explorable-controls");
   const bar = make("fieldset", "explorable-bar");
   const hint = make("p", "explorable-hint");
-  const figures = make("dl", "explorable-figures");
-  const log = make("ol", "explorable-log");
+  const words = new Words();
   const message = make("p", "explorable-message");
   const spoken = make("p", "explorable-spoken");
   hint.ariaHidden = "true"; // marks say it themselves
@@ -27,7 +28,7 @@ export function mount(element, description, { link } = {}) {
   settings.ariaLabel = `Controls: ${description.title}`;
   bar.ariaLabel = "Time and state";
   settings.disabled = bar.disabled = true;
-  element.append(settings, stage, hint, bar, message, figures, log, spoken);
+  element.append(settings, stage, hint, bar, message, words.figures, words.log, spoken);
 
   const reduced = matchMedia("(prefers-reduced-motion: reduce)");
   const pictures = new Map();
@@ -35,28 +36,41 @@ export function mount(element, description, { link } = {}) {
   const latest = new Map(); // setting → { value, number }: what was sent, or is to be sent
   let state = description.state;
   let send = () => {};
+  const me = Math.random().toString(36).slice(2); // in Jupyter, others may show the same
   let sent = 0;
-  let tick = 0; // the number of the tick that is not answered yet
+  let tick = ""; // the number of the tick that is not answered yet
   let running = description.moves && !reduced.matches;
-  let isVisible = true;
+  let isNear = true;
   let isAwake = false;
   let lastTick = performance.now();
   let lastFrame = 0;
   let began = 0; // of the way that marks are on, and how long it takes
   let lasts = 0;
 
-  const ask = (request) => {
-    sent += 1;
-    send({ ...request, n: sent });
-    return sent;
-  };
+  function ask(request) {
+    const n = `${me}:${++sent}`;
+    try {
+      send({ ...request, n });
+    } catch (error) {
+      run(false);
+      note(`Python cannot be reached: ${error.message}`);
+    }
+    return n;
+  }
+  // What the reader does after a setting comes after it, also where that still waits.
+  function command(request) {
+    for (const [name, known] of latest) if ("next" in known) set(name, known.next);
+    return ask(request);
+  }
+  const set = (name, value) =>
+    latest.set(name, { number: ask({ do: "act", name, value }), at: performance.now() });
   const isLive = () => element.dataset.status === "live";
 
   function act(name, value) {
     const known = latest.get(name);
     // While Python has not answered the last value, only the newest one waits.
-    if (known?.number) known.next = value;
-    else latest.set(name, { number: ask({ do: "act", name, value }) });
+    if (known && performance.now() - known.at < LOST) known.next = value;
+    else set(name, value);
   }
 
   function answered(number) {
@@ -70,7 +84,7 @@ export function mount(element, description, { link } = {}) {
   for (const control of description.controls) {
     if (control.kind === "button") {
       const button = make("button", "explorable-button", control.label);
-      Object.assign(button, { type: "button", onclick: () => ask({ do: "act", name: control.name }) });
+      Object.assign(button, { type: "button", onclick: () => command({ do: "act", name: control.name }) });
       button.dataset.action = control.name;
       settings.append(button);
     } else {
@@ -82,24 +96,21 @@ export function mount(element, description, { link } = {}) {
   }
   settings.hidden = !description.controls.length;
 
-  function command(name, text, onclick) {
+  function addButton(name, text, onclick) {
     const button = make("button", "explorable-button", text);
     Object.assign(button, { type: "button", onclick });
     button.dataset.do = name;
     bar.append(button);
     return button;
   }
-  const pause = description.moves && command("pause", "", () => run(!running));
+  const pause = description.moves && addButton("pause", "", () => run(!running));
   if (description.moves) {
-    command("step", "Step", () => {
+    addButton("step", "Step", () => {
       run(false);
-      ask({ do: "advance", seconds: STEP });
+      command({ do: "advance", seconds: STEP });
     });
   }
-  command("reset", "Reset", () => {
-    note("");
-    ask({ do: "reset" });
-  });
+  addButton("reset", "Reset", () => command({ do: "reset" }));
   const address = make("a", "explorable-link", "Link to these settings");
   address.dataset.do = "link";
   address.onclick = (event) => {
@@ -118,7 +129,7 @@ export function mount(element, description, { link } = {}) {
   }
 
   function wake() {
-    if (isAwake || !isVisible || !isLive()) return;
+    if (isAwake || !isNear || document.hidden || !isLive()) return;
     isAwake = true;
     requestAnimationFrame(loop);
   }
@@ -132,6 +143,7 @@ export function mount(element, description, { link } = {}) {
     const done = lasts === ACTION ? 1 - (1 - way) ** 3 : way;
     let isMoving = false;
     for (const picture of pictures.values()) isMoving = picture.paint(done) || isMoving;
+    if (now - lastTick > LOST) tick = "";
     if (running && !tick && now - lastTick >= PERIOD) {
       tick = ask({ do: "advance", seconds: Math.min((now - lastTick) / 1000, 0.25) });
       lastTick = now;
@@ -144,6 +156,7 @@ export function mount(element, description, { link } = {}) {
     lasts = reduced.matches ? 0 : isTick ? Math.min(Math.max(now - lastFrame, PERIOD), 250) : ACTION;
     if (isTick) lastFrame = now;
     began = now;
+    const hadFocus = stage.contains(document.activeElement);
     const keys = new Set(scene.pictures.map((picture) => picture.key));
     if (!pictures.size) stage.replaceChildren();
     for (const [key, picture] of pictures) {
@@ -153,30 +166,19 @@ export function mount(element, description, { link } = {}) {
     }
     scene.pictures.forEach((told, place) => {
       let picture = pictures.get(told.key);
-      if (!picture) pictures.set(told.key, (picture = new Picture()));
+      const isNew = !picture;
+      if (isNew) pictures.set(told.key, (picture = new Picture()));
       if (stage.children[place] !== picture.node) stage.insertBefore(picture.node, stage.children[place] ?? null);
       picture.show(told);
+      if (isNew) picture.paint(1);
     });
-    showWords(scene);
-    if (!isTick) speak();
-  }
-
-  function showWords(scene) {
+    // What had the focus may be gone: it stays in the picture, or near.
+    if (hadFocus && !stage.contains(document.activeElement)) {
+      (stage.querySelector("[tabindex='0']") ?? bar.querySelector("button")).focus({ preventScroll: true });
+    }
     element.dataset.figures = JSON.stringify(scene.figures);
-    const entries = Object.entries(scene.figures);
-    entries.forEach(([name, value], place) => {
-      const item = figures.children[place] ?? figures.appendChild(make("div"));
-      if (!item.firstChild) item.append(make("dt"), make("dd"));
-      const shown = typeof value === "number" ? value.toLocaleString("en") : value;
-      if (item.firstChild.textContent !== name) item.firstChild.textContent = name;
-      if (item.lastChild.textContent !== shown) item.lastChild.textContent = shown;
-    });
-    while (figures.children.length > entries.length) figures.lastChild.remove();
-    scene.log.forEach((words, place) => {
-      const item = log.children[place] ?? log.appendChild(make("li"));
-      if (item.textContent !== words) item.textContent = words;
-    });
-    while (log.children.length > scene.log.length) log.lastChild.remove();
+    words.show(scene);
+    if (!isTick) speak();
   }
 
   // For screen readers: the figures, after what the reader did.
@@ -184,41 +186,47 @@ export function mount(element, description, { link } = {}) {
   function speak() {
     clearTimeout(speaking);
     speaking = setTimeout(() => {
-      const words = [...figures.children].map((item) => [...item.children].map((part) => part.textContent).join(" "));
-      spoken.textContent = [log.firstChild?.textContent, ...words].filter(Boolean).join("; ");
+      spoken.textContent = words.summary();
     }, 500);
   }
 
-  function note(words) {
-    message.textContent = words;
+  function note(text) {
+    message.textContent = text;
   }
 
-  function status(name, words = "") {
+  function status(name, text = "") {
     element.dataset.status = name;
     settings.disabled = bar.disabled = name !== "live";
     settings.hidden = bar.hidden = name === "failed" || (name !== "live" && !description.controls.length);
-    note(words);
+    note(text);
   }
 
   function receive(answer) {
-    const isTick = answer.n !== undefined && answer.n === tick;
-    if (isTick) tick = 0;
-    if (answer.n !== undefined) answered(answer.n);
+    const isTick = Boolean(answer.n) && answer.n === tick;
+    if (isTick) tick = "";
+    answered(answer.n);
     if (answer.error) {
+      if (answer.n && !answer.n.startsWith(me)) return; // another view's
       run(false);
       note(answer.error);
+      showState();
       if (!isLive()) status("failed", answer.error);
       return;
     }
     if (!answer.scene) return;
     const isFirst = !isLive();
     if (isFirst) status("live", message.textContent.endsWith("…") ? "" : message.textContent);
+    else if (!isTick) note(""); // of what was before
     state = answer.state;
-    for (const [name, input] of inputs) if (!latest.has(name)) input.set(state[name]);
+    showState();
     if (link) address.href = link(state);
     show(answer.scene, isTick);
     if (isFirst) run(running);
     wake();
+  }
+
+  function showState() {
+    for (const [name, input] of inputs) if (!latest.has(name)) input.set(state[name]);
   }
 
   // --- pointing, picking, and being away ----------------------------------------------
@@ -229,10 +237,10 @@ export function mount(element, description, { link } = {}) {
   stage.addEventListener("click", (event) => {
     say(event);
     const node = pictureOf(event.target)?.pickAt(event);
-    if (node && isLive()) ask({ do: "pick", value: node.dataset.pick });
+    if (node && isLive()) command({ do: "pick", value: node.dataset.pick });
   });
   element.addEventListener("keydown", (event) => {
-    event.stopPropagation(); // a notebook has its own use for these keys
+    if (!link) event.stopPropagation(); // a notebook has its own use for these keys
     const node = event.target.closest("[data-pick]");
     if (!node) return;
     const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
@@ -240,7 +248,7 @@ export function mount(element, description, { link } = {}) {
       const all = [...node.ownerSVGElement.querySelectorAll("[data-pick]")];
       focusMark(all[(all.indexOf(node) + step + all.length) % all.length]);
     } else if (event.key === "Enter" || event.key === " ") {
-      ask({ do: "pick", value: node.dataset.pick });
+      command({ do: "pick", value: node.dataset.pick });
     } else {
       return;
     }
@@ -248,16 +256,20 @@ export function mount(element, description, { link } = {}) {
   });
   element.dataset.lmSuppressShortcuts = "true";
 
-  const watcher = new IntersectionObserver((entries) => seen(entries.at(-1).isIntersecting && !document.hidden));
+  const watcher = new IntersectionObserver((entries) => {
+    isNear = entries.at(-1).isIntersecting;
+    back();
+  });
   watcher.observe(element);
-  const onTab = () => seen(!document.hidden);
-  document.addEventListener("visibilitychange", onTab);
-  function seen(on) {
-    isVisible = on;
+  function back() {
     lastTick = performance.now();
     wake();
   }
-  reduced.addEventListener("change", () => reduced.matches && run(false));
+  const rest = () => reduced.matches && run(false);
+  const arrive = () => pictures.forEach((picture) => picture.paint(1));
+  document.addEventListener("visibilitychange", back);
+  reduced.addEventListener("change", rest);
+  addEventListener("beforeprint", arrive);
 
   run(running);
   return {
@@ -267,8 +279,11 @@ export function mount(element, description, { link } = {}) {
     note,
     destroy() {
       watcher.disconnect();
-      document.removeEventListener("visibilitychange", onTab);
-      isVisible = false;
+      document.removeEventListener("visibilitychange", back);
+      reduced.removeEventListener("change", rest);
+      removeEventListener("beforeprint", arrive);
+      clearTimeout(speaking);
+      isNear = false;
     },
   };
 }
