@@ -25,12 +25,13 @@ from book_ext.tables import parse
 from tensorfleet.explore.html import to_html
 from tensorfleet.explore.session import find_panel
 
+# What the host imports.
 MODULES = (
     "view.mjs",
     "inputs.mjs",
     "picture.mjs",
     "words.mjs",
-)  # that the host imports
+)
 MOST_SECONDS = 60  # that a still figure may be into its time
 
 
