@@ -2,6 +2,7 @@
 
 import gc
 import json
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -76,13 +77,13 @@ def test_it_is_declared_as_readers_need_it(path):
     assert all(control.label for control in kind.controls)
 
 
-def objects_after(panel, seconds):
-    """Python objects that there are when so many seconds have passed."""
+def bytes_after(panel, seconds):
+    """What Python has allocated when so many seconds have passed."""
     for _ in range(seconds):
         panel.advance(1.0)
     panel.frame().to_json()
     gc.collect()
-    return len(gc.get_objects())
+    return tracemalloc.get_traced_memory()[0]
 
 
 @pytest.mark.slow
@@ -90,8 +91,12 @@ def objects_after(panel, seconds):
 def test_a_tab_that_is_left_open_does_not_grow(path):
     # Half an hour and a whole one; of the fleet, whose second is 200 requests, minutes.
     # What its router and simulator keep is counted to the byte in tests/fleet.
-    half = 300 if "FleetPanel" in path else 1800
-    panel = find_panel(path)()
-    before = objects_after(panel, half)
-    after = objects_after(panel, half)
+    half = 90 if "FleetPanel" in path else 1800
+    tracemalloc.start()
+    try:
+        panel = find_panel(path)()
+        before = bytes_after(panel, half)
+        after = bytes_after(panel, half)
+    finally:
+        tracemalloc.stop()
     assert after < before * 1.05  # what is under way differs from one moment to another

@@ -55,10 +55,10 @@ def test_data_stay_within_the_axes(value):
 
 def test_a_histogram_has_a_bar_for_each_count_that_begins_at_zero():
     axes = Axes("a", 0, 0, 100, 100, (-0.5, 4.5), (0, 10))
-    bars = axes.histogram([0, 5, 10], unit="bins")
+    bars = axes.histogram({2: 10, 0: 0, 1: 5}, "{count} bins hold {place}")
     assert [bar.height for bar in bars] == [0, 50, 100]
     assert all(bar.y + bar.height == 100 for bar in bars)
-    assert bars[1].hint == "1: 5 bins"
+    assert bars[1].hint == "5 bins hold 1"
     marks = [*axes.frame("balls", "bins"), *bars, axes.level("cap", 7, "the cap")]
     assert len(Picture("p", 100, 100, marks, alt="x").marks) == len(marks)  # own keys
 

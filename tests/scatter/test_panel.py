@@ -11,6 +11,7 @@ from tensorfleet.explore.marks import Circle, Line, Rect, Text
 from tensorfleet.scatter.costs import serial_steps
 from tensorfleet.scatter.panel import INDICES, REDUCTIONS, UNPROTECTED, ScatterPanel
 from tensorfleet.scatter.reference import full, scatter_add
+from tests.driving import do
 from tests.scatter import notes
 
 ACTIONS = st.one_of(
@@ -21,18 +22,9 @@ ACTIONS = st.one_of(
     st.tuples(st.just("lanes"), st.sampled_from([1, 2, 3, 4, 16])),
     st.tuples(st.just("order"), st.sampled_from([0, 1, 20])),
     st.tuples(st.just("pace"), st.sampled_from([0, 1, 2.5])),
-    st.tuples(st.just("wait"), st.sampled_from([0.05, 0.4, 1.0])),
+    st.tuples(st.just("pass"), st.sampled_from([0.05, 0.4, 1.0])),
     st.tuples(st.just("pick"), st.sampled_from(["0", "3", "7"])),
 )
-
-
-def do(panel, name, value=None):
-    if name == "wait":
-        panel.advance(value)
-    elif name == "pick":
-        panel.pick(value)
-    else:
-        panel.act(name, value)
 
 
 def marks_of(panel, picture, kind, begin):

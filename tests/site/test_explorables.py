@@ -250,6 +250,14 @@ def test_nothing_starts_before_it_comes_near(visit):
 def test_reduced_motion_begins_at_rest_and_jumps(drive, visit):
     opened = visit()
     opened.page.emulate_media(reduced_motion="reduce")
+    opened.open("book/fleet/choices.html")
+    moving = opened.page.locator("#explorable-ChoicesPanel")
+    moving.scroll_into_view_if_needed()
+    moving.and_(opened.page.locator("[data-status=live]")).wait_for(timeout=25_000)
+    assert moving.locator("[data-do=pause]").inner_text() == "Run"
+    before = moving.get_attribute("data-figures")
+    opened.page.wait_for_timeout(1500)  # in which balls would fall
+    assert moving.get_attribute("data-figures") == before
     opened.open(PAGE)
     driven = Driven(opened, f"#{NAME}").start()
     driven.press("add")

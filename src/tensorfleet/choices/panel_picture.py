@@ -222,15 +222,5 @@ def _histogram(side: Side, scale: Scale) -> list[Mark]:
             y_ticks=[(0, "0"), (scale.bins, f"{scale.bins}")],
         )
     ]
-    for balls, count in sorted(exactly.items()):
-        marks.append(
-            axes.bar(
-                f"bar {balls}",
-                balls - 0.4,
-                balls + 0.4,
-                count,
-                role="series-2",
-                hint=f"{count} bins hold {balls} balls",
-            )
-        )
-    return marks
+    hint = "{count} bins hold {place} balls"
+    return [*marks, *axes.histogram(exactly, hint, role="series-2")]

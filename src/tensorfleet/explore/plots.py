@@ -6,7 +6,7 @@
 Does not handle: logarithmic axes. Give it logarithms, and ticks with the numbers.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import floor, log10
 
@@ -166,9 +166,9 @@ class Axes:
         )
 
     def histogram(
-        self, counts: Iterable[float], *, role: str = "accent", unit: str = ""
+        self, counts: Mapping[int, int], hint: str, *, role: str = "accent"
     ) -> list[Mark]:
-        """A bar for each place 0, 1, 2 ... of x, around its number."""
+        """A bar around each number of x; `hint` names {place} and {count}."""
         return [
             self.bar(
                 f"bar {place}",
@@ -176,9 +176,9 @@ class Axes:
                 place + 0.4,
                 count,
                 role=role,
-                hint=f"{place}: {count:g} {unit}".rstrip(),
+                hint=hint.format(place=place, count=count),
             )
-            for place, count in enumerate(counts)
+            for place, count in sorted(counts.items())
         ]
 
     def _words(self, name: str, x: float, y: float, text: str, anchor: str) -> Text:

@@ -18,7 +18,8 @@ from tensorfleet.fleet.ladder_picture import (
     height,
     role,
 )
-from tensorfleet.fleet.ladder_run import SECOND, Run, Situation
+from tensorfleet.fleet.ladder_run import Run, Situation
+from tensorfleet.fleet.metrics import SECOND
 from tensorfleet.router.messages import Report
 
 SMALLEST = 32  # requests that the longest bar stands for, at least

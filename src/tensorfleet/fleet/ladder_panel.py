@@ -21,7 +21,8 @@ from tensorfleet.fleet.ladder_picture import (
     result_of,
     rungs_picture,
 )
-from tensorfleet.fleet.ladder_run import BREAKS, ORDINARY, SECOND, SITUATIONS, Run
+from tensorfleet.fleet.ladder_run import BREAKS, ORDINARY, SITUATIONS, Run
+from tensorfleet.fleet.metrics import SECOND
 
 
 class LadderPanel(Panel):

@@ -10,7 +10,8 @@ from textwrap import wrap
 
 from tensorfleet.explore.marks import Circle, Mark, Rect, words
 from tensorfleet.explore.picture import Picture
-from tensorfleet.fleet.ladder_run import BREAKS, SECOND, Run, Situation, Tally
+from tensorfleet.fleet.ladder_run import BREAKS, Run, Situation, Tally
+from tensorfleet.fleet.metrics import SECOND
 from tensorfleet.router.ladder import RUNGS
 
 WIDTH, HEIGHT = 340, 352

@@ -8,7 +8,14 @@ from bisect import insort
 from dataclasses import dataclass, field, replace
 
 from tensorfleet.fleet.flights import Flight
-from tensorfleet.fleet.metrics import MILLISECOND, NOTICED_NS, SLO, nearest_rank
+from tensorfleet.fleet.metrics import (
+    MILLISECOND,
+    SECOND,
+    SLO,
+    is_cold,
+    load_of,
+    nearest_rank,
+)
 from tensorfleet.fleet.popularity import adapter_keys
 from tensorfleet.fleet.running import build
 from tensorfleet.fleet.scenario import Scenario
@@ -17,7 +24,6 @@ from tensorfleet.fleet.workloads import Crowd, Workload
 from tensorfleet.router.ladder import RUNGS
 from tensorfleet.router.messages import AdapterKey
 
-SECOND = 1_000_000_000
 INSTANCES = 4
 ORDINARY = "an ordinary day"
 
@@ -151,11 +157,10 @@ class Tally:
         self.compared += decision is not None and decision.rule == "least cost"
         if flight.instance:
             self.placed += 1
-            if flight.adapter_wait < NOTICED_NS:
-                self.hits += 1
+            if is_cold(flight):
+                self.loads.add(load_of(flight))
             else:
-                there = flight.submitted + flight.adapter_wait
-                self.loads.add((flight.request.key, flight.instance, there))
+                self.hits += 1
         if flight.status == "served":
             insort(self.ttfts, flight.first_token - flight.arrival)
 

@@ -111,6 +111,27 @@ class Metrics:
     imbalance: float
 
 
+def is_cold(flight: Flight) -> bool:
+    """Whether the request waited noticeably for its adapter."""
+    return flight.adapter_wait >= NOTICED_NS
+
+
+def load_of(flight: Flight) -> tuple[AdapterKey, str, int]:
+    """The load that a cold request waited for: others may have waited for the same."""
+    there = flight.submitted + flight.adapter_wait
+    return flight.request.key, flight.instance, there
+
+
+def has_tpot(flight: Flight) -> bool:
+    """Whether the request was served, with more than one token."""
+    return flight.status == "served" and flight.output_tokens > 1
+
+
+def tpot_ns(flight: Flight) -> int:
+    """Time per output token after the first, for a flight that has one."""
+    return (flight.end - flight.first_token) // (flight.output_tokens - 1)
+
+
 def measure(flights: Sequence[Flight], slo: SLO, busy_ns: Mapping[str, int]) -> Metrics:
     """The metrics of a finished run; `busy_ns` is each instance's computing time.
 
@@ -124,12 +145,8 @@ def measure(flights: Sequence[Flight], slo: SLO, busy_ns: Mapping[str, int]) -> 
     arrivals = [flight.arrival for flight in flights]
     span = max(max(arrivals) - min(arrivals), 1)
     pairs = {(flight.request.key, flight.instance) for flight in served}
-    loads = {
-        (flight.request.key, flight.instance, flight.submitted + flight.adapter_wait)
-        for flight in placed
-        if flight.adapter_wait >= NOTICED_NS
-    }
-    hits = sum(flight.adapter_wait < NOTICED_NS for flight in placed)
+    loads = {load_of(flight) for flight in placed if is_cold(flight)}
+    hits = sum(not is_cold(flight) for flight in placed)
     decisions = [flight.decision for flight in flights if flight.decision]
     return Metrics(
         requests=len(flights),
@@ -139,11 +156,7 @@ def measure(flights: Sequence[Flight], slo: SLO, busy_ns: Mapping[str, int]) -> 
         retried=sum(flight.retries > 0 for flight in flights),
         preempted=sum(flight.preemptions > 0 for flight in flights),
         ttft=percentiles(flight.first_token - flight.arrival for flight in served),
-        tpot=percentiles(
-            (flight.end - flight.first_token) // (flight.output_tokens - 1)
-            for flight in served
-            if flight.output_tokens > 1
-        ),
+        tpot=percentiles(tpot_ns(flight) for flight in served if has_tpot(flight)),
         end_to_end=percentiles(flight.end - flight.arrival for flight in served),
         goodput_per_s=good * SECOND / span,
         goodput_share=good / len(flights),

@@ -29,7 +29,6 @@ def chart_picture(runs: Sequence[LiveRun]) -> Picture:
     marks: list[Mark] = []
     for place, run in enumerate(runs):
         x = LEFT + place * 150
-        name = f"{run.policy}{' dashed' if place else ' solid'}"
         marks += [
             Line(
                 key=f"{run.side} name line",
@@ -38,7 +37,7 @@ def chart_picture(runs: Sequence[LiveRun]) -> Picture:
                 stroke=2.5,
                 dashed=place > 0,
             ),
-            small(f"{run.side} name", x, 14, name.rsplit(" ", 1)[0]),
+            small(f"{run.side} name", x, 14, run.policy),
         ]
     marks.append(small("thick", WIDTH - 2, HEIGHT - 4, "thick: p99, thin: p50", "end"))
     ttft = Axes("ttft", LEFT, 44, LONG, HIGH, (now - SHOWN, now), (1, 5))

@@ -14,10 +14,13 @@ from tensorfleet.fleet.instance import Instance as Machine
 from tensorfleet.fleet.live import Recording
 from tensorfleet.fleet.metrics import (
     MILLISECOND,
-    NOTICED_NS,
     SECOND,
     Percentiles,
+    has_tpot,
+    is_cold,
+    load_of,
     percentiles,
+    tpot_ns,
 )
 from tensorfleet.fleet.replay import Past
 from tensorfleet.fleet.running import build
@@ -88,24 +91,12 @@ class LiveRun:
         flights = self.simulation.flights
         served = [flight for flight in self.recent if flight.status == "served"]
         placed = [flight for flight in self.recent if flight.instance]
-        num_hits = sum(flight.adapter_wait < NOTICED_NS for flight in placed)
-        loads = {
-            (
-                flight.request.key,
-                flight.instance,
-                flight.submitted + flight.adapter_wait,
-            )
-            for flight in placed
-            if flight.adapter_wait >= NOTICED_NS
-        }
+        num_hits = sum(not is_cold(flight) for flight in placed)
+        loads = {load_of(flight) for flight in placed if is_cold(flight)}
         sample = Sample(
             self.simulation.now,
             percentiles(flight.first_token - flight.arrival for flight in served),
-            percentiles(
-                (flight.end - flight.first_token) // (flight.output_tokens - 1)
-                for flight in served
-                if flight.output_tokens > 1
-            ),
+            percentiles(tpot_ns(flight) for flight in served if has_tpot(flight)),
             _share(sum(map(self.slo.is_met, self.recent)), len(self.recent)),
             _share(num_hits, len(placed)),
             len(loads),

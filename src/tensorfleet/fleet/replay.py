@@ -25,6 +25,7 @@ from typing import NamedTuple
 
 from tensorfleet.fleet.flights import Flight
 from tensorfleet.fleet.live import Recording
+from tensorfleet.fleet.metrics import SECOND
 from tensorfleet.fleet.routing import RouterLike
 from tensorfleet.fleet.simulation import Simulation
 from tensorfleet.router.membership import Membership
@@ -32,7 +33,6 @@ from tensorfleet.router.messages import Request
 from tensorfleet.router.policy import Choice, Policy
 from tensorfleet.router.router import Router
 
-SECOND = 1_000_000_000
 KEPT = 3  # snapshots
 MOST_FLYING = 1200  # requests under way in a fleet of which a snapshot is taken
 SLICE_NS = SECOND // 10

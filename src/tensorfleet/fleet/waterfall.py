@@ -11,6 +11,7 @@ from textwrap import wrap
 from tensorfleet.explore.marks import Mark, Rect, Text
 from tensorfleet.explore.picture import Picture
 from tensorfleet.fleet.flights import Flight
+from tensorfleet.fleet.metrics import has_tpot, tpot_ns
 from tensorfleet.fleet.panel_cells import small
 from tensorfleet.fleet.panel_run import LiveRun, milliseconds
 from tensorfleet.fleet.replay import Replay
@@ -41,13 +42,6 @@ def parts(flight: Flight) -> list[int]:
     return [later - before for before, later in pairwise(times)]
 
 
-def tpot_ns(flight: Flight) -> int | None:
-    """Time per output token, None for a single one or before its end."""
-    if flight.status != "served" or flight.output_tokens < 2:
-        return None
-    return (flight.end - flight.first_token) // (flight.output_tokens - 1)
-
-
 def waterfall_picture(
     run: LiveRun, flight: Flight, replay: Replay | None, why_not: str
 ) -> Picture:
@@ -58,7 +52,7 @@ def waterfall_picture(
     lines = [
         f"{request.key.adapter}: reads {request.prompt_tokens:,} tokens, "
         f"writes {flight.output_tokens:,}",
-        *wrap(why, LETTERS, max_lines=4, placeholder=" ..."),
+        *wrap(why, LETTERS, max_lines=4, placeholder=" …"),
         "The time stands still until you let it go on.",
     ]
     marks: list[Mark] = [Text(key="title", x=2, y=15, text=title, size=14)]
@@ -179,6 +173,7 @@ def _elsewhere(
                 )
             x += took * scale
         first = one.first_token - one.arrival if one.first_token >= 0 else None
-        numbers = f"{milliseconds(first)}, {milliseconds(tpot_ns(one), 1)}"
+        each = tpot_ns(one) if has_tpot(one) else None
+        numbers = f"{milliseconds(first)}, {milliseconds(each, 1)}"
         marks.append(small(f"numbers {name}", WIDTH - 2, y + 9, numbers, "end"))
     return marks

@@ -6,9 +6,9 @@ from tensorfleet.explore.marks import Mark, Rect, words
 from tensorfleet.explore.picture import Picture
 from tensorfleet.explore.plots import Axes
 from tensorfleet.fleet.flights import Flight
-from tensorfleet.fleet.metrics import MILLISECOND
+from tensorfleet.fleet.metrics import MILLISECOND, is_cold
 from tensorfleet.fleet.you_route_picture import HEIGHT, WIDTH, letter
-from tensorfleet.fleet.you_route_run import REQUESTS, Outcome, is_cold
+from tensorfleet.fleet.you_route_run import REQUESTS, Outcome
 
 TABLE, STEP = 166, 16  # where the ranking begins, and the height of a row
 BARS, LONGEST = 150, 50

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from tensorfleet.fleet.flights import Flight
 from tensorfleet.fleet.machines import MACHINE, MILLISECOND
-from tensorfleet.fleet.metrics import NOTICED_NS, percentiles
+from tensorfleet.fleet.metrics import is_cold, percentiles
 from tensorfleet.fleet.scenario import Scenario
 from tensorfleet.fleet.simulation import Arrival, Simulation
 from tensorfleet.fleet.workloads import Lengths, Workload
@@ -97,8 +97,3 @@ def outcome(flights: Iterable[Flight]) -> Outcome | None:
         round(p90 / MILLISECOND),
         sum(map(is_cold, begun)),
     )
-
-
-def is_cold(flight: Flight) -> bool:
-    """Whether the request waited for its adapter."""
-    return flight.adapter_wait >= NOTICED_NS
