@@ -94,6 +94,37 @@ def test_figures_on_the_way_are_of_requests_that_have_ended():
     assert 0 < figures["good (%)"] < 70
 
 
+def test_before_anything_has_ended_there_is_no_share():
+    panel = LadderPanel()
+    scene = panel.frame()
+    assert panel.run.tally.ended == 0
+    for name in ("good (%)", "hits (%)", "decisions that compare (%)", "p99 TTFT (ms)"):
+        assert scene.figures[name] == "none yet"
+    assert "none has ended yet" in scene.pictures[0].alt
+    assert not [key for key in marks_of(panel, Text) if key.startswith("good ")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rung", NAMES[:-1])
+def test_what_is_said_to_break_a_rung_does_so_and_the_next_rung_mends_it(rung):
+    """In the column to watch, more is better but for waits and comparisons."""
+    panel = LadderPanel(rung=rung)
+    panel.act("break")
+    watched = {
+        "good": "good (%)",
+        "hits": "hits (%)",
+        "p99 TTFT": "p99 TTFT (ms)",
+        "compared": "decisions that compare (%)",
+    }[BREAKS[rung].watch]
+    broken = finish(panel)[watched]
+    panel.act("up")
+    mended = finish(panel)[watched]
+    if BREAKS[rung].watch in ("p99 TTFT", "compared"):
+        assert mended < 0.9 * broken
+    else:
+        assert mended > 1.02 * broken
+
+
 def test_bars_show_what_instances_report():
     panel = LadderPanel(rung="hash", situation="a rush")
     for _ in range(12):

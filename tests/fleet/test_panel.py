@@ -5,6 +5,7 @@ forgets nothing.
 """
 
 import json
+import re
 from itertools import combinations, islice, pairwise
 
 import pytest
@@ -570,3 +571,36 @@ def test_a_hash_alone_is_bad_on_the_first_page_too():
     panel.act("left", "consistent_hash")
     go(panel, 30)
     assert panel.frame().figures["good requests (%)"] < 60
+
+
+def test_sides_are_named_where_there_are_two():
+    small, large = SmallFleetPanel(), FleetPanel(right="notes")
+    for panel in (small, large):
+        go(panel, 4)
+        panel.act("kill")
+        panel.advance(0.5)
+    alone, both = spoken(small), spoken(large)
+    assert "policy" in alone
+    assert not re.search("left:|the left", alone)  # work may be left
+    assert "left: request" in both
+    assert "right: request" in both
+    small.pick(dot(small, "left"))
+    large.pick(dot(large, "right"))
+    assert not re.search("left:|, left|the left", spoken(small))
+    assert "right: notes" in spoken(large)
+
+
+def spoken(panel):
+    """All that a reader may read of a panel."""
+    scene = panel.frame()
+    marks = [mark for picture in scene.pictures for mark in picture.marks]
+    return " | ".join(
+        [
+            *(control.label for control in panel.controls),
+            *(mark.text for mark in marks if isinstance(mark, Text)),
+            *(mark.hint or "" for mark in marks),
+            *(picture.alt for picture in scene.pictures),
+            *scene.figures,
+            *scene.log,
+        ]
+    )

@@ -24,6 +24,8 @@ from tensorfleet.fleet.ladder_picture import (
 from tensorfleet.fleet.ladder_run import BREAKS, ORDINARY, SITUATIONS, Run
 from tensorfleet.fleet.metrics import SECOND
 
+NONE_YET = "none yet"
+
 
 class LadderPanel(Panel):
     """A rung is chosen by a click on its row, by the control or by "up a rung"."""
@@ -115,12 +117,16 @@ class LadderPanel(Panel):
     def _figures(self) -> dict[str, Figure]:
         run, tally = self.run, self.run.tally
         wait = tally.ttft_p99_ms
+
+        def share(part: int, whole: int) -> Figure:
+            return percent(part, whole) if whole else NONE_YET
+
         return {
             "simulated time (s)": run.simulation.now // SECOND,
             "requests measured": tally.ended,
-            "good (%)": percent(tally.good, tally.ended),
-            "p99 TTFT (ms)": "none yet" if wait is None else wait,
-            "hits (%)": percent(tally.hits, tally.placed),
+            "good (%)": share(tally.good, tally.ended),
+            "p99 TTFT (ms)": NONE_YET if wait is None else wait,
+            "hits (%)": share(tally.hits, tally.placed),
             "cold loads": len(tally.loads),
-            "decisions that compare (%)": percent(tally.compared, tally.ended),
+            "decisions that compare (%)": share(tally.compared, tally.ended),
         }

@@ -52,7 +52,7 @@ def role(rung: str) -> str:
 
 
 def percent(part: int, whole: int) -> float:
-    return round(100 * part / whole, 1) if whole else 0.0
+    return round(100 * part / whole, 1)
 
 
 def seconds(milliseconds: int | None) -> str:
@@ -103,6 +103,7 @@ def rungs_picture(
     reached = ", ".join(
         f"{other} {percent(result.tally.good, result.tally.ended):g}%"
         for other, result in results.items()
+        if result.tally.ended
     )
     return Picture(
         "rungs",
@@ -110,7 +111,7 @@ def rungs_picture(
         HEIGHT,
         marks,
         alt=f"The ladder on {name}; the fleet runs {rung}. Good requests so far: "
-        f"{reached}.",
+        f"{reached or 'none has ended yet'}.",
     )
 
 

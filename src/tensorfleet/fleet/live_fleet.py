@@ -80,7 +80,15 @@ class LiveFleet:
         self.recording = Recording(self.stream)
         fleet = settings.scenario()
         self.runs = [
-            LiveRun(side, policy, fleet, settings.config, settings.seed, self.recording)
+            LiveRun(
+                side,
+                policy,
+                fleet,
+                settings.config,
+                settings.seed,
+                self.recording,
+                prefix=f"{side}: " if len(settings.policies) > 1 else "",
+            )
             for side, policy in settings.policies.items()
         ]
         self.keys = adapter_keys(ADAPTERS, fleet.machine.model)
@@ -119,7 +127,7 @@ class LiveFleet:
                 looked = True
                 for run in self.runs:
                     for said in run.look(self.colours):
-                        self.say(f"{run.side}: {said}")
+                        self.say(f"{run.prefix}{said}")
         if looked:  # what ended has just been let go
             # One snapshot at a time, or a frame would be late.
             self._turn += 1

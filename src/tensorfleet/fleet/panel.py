@@ -157,7 +157,7 @@ class FleetPanel(Panel):
             for run, words in zip(fleet.runs, self._words, strict=True)
         ]
         decided = [
-            f"{run.side}, request {run.decided.request.id} for "
+            f"{run.prefix}request {run.decided.request.id} for "
             f"{run.decided.request.key.adapter}: {run.decided.decision.why}"
             for run in fleet.runs
             if run.decided and run.decided.decision
@@ -179,13 +179,14 @@ class FleetPanel(Panel):
         figures: dict[str, Figure] = {}
         for run in self.fleet.runs:
             last = run.samples[-1]
-            side = f"{run.side}: " if len(self.fleet.runs) > 1 else ""
             p99 = last.ttft.p99
             figures |= {
-                f"{side}good requests (%)": _percent(last.good),
-                f"{side}p99 TTFT (ms)": "–" if p99 is None else p99 // MILLISECOND,
-                f"{side}hit rate (%)": _percent(last.hits),
-                f"{side}cold loads in 5 s": last.cold_loads,
+                f"{run.prefix}good requests (%)": _percent(last.good),
+                f"{run.prefix}p99 TTFT (ms)": "–"
+                if p99 is None
+                else p99 // MILLISECOND,
+                f"{run.prefix}hit rate (%)": _percent(last.hits),
+                f"{run.prefix}cold loads in 5 s": last.cold_loads,
             }
         return figures
 
@@ -239,10 +240,13 @@ class SmallFleetPanel(FleetPanel):
     """One policy, two pictures, and the controls to start with."""
 
     title = "A fleet under one router, live"
-    controls: ClassVar[tuple[Control, ...]] = tuple(
-        control
-        for control in FleetPanel.controls
-        if control.name in ("left", "rate", "speed", "crowd", "kill", "go_on")
+    controls: ClassVar[tuple[Control, ...]] = (
+        Choice("left", "policy", tuple(POLICIES), "tensorfleet"),
+        *(
+            control
+            for control in FleetPanel.controls
+            if control.name in ("rate", "speed", "crowd", "kill", "go_on")
+        ),
     )
     fixed: ClassVar[dict[str, Value]] = {"right": NONE}
 

@@ -66,7 +66,7 @@ def adapter_picture(runs: Sequence[LiveRun], colours: Colours, crowd: str) -> Pi
                     role="accent",
                     x=2,
                     y=y,
-                    text=f"{run.side}: {wait} ms, {key.adapter} on {flight.instance}",
+                    text=f"{run.prefix}{wait} ms, {key.adapter} on {flight.instance}",
                     size=12,
                     hint=f"request {number} under {run.policy}; click to follow it",
                     pick=f"{run.side} {number}",

@@ -48,7 +48,10 @@ class Sample(NamedTuple):
 
 
 class LiveRun:
-    """A policy that serves `recording`; `side` is the place that it is shown at."""
+    """A policy that serves `recording`; `side` is the place that it is shown at.
+
+    `prefix` begins what is said of it: the side, where there is another.
+    """
 
     def __init__(
         self,
@@ -58,8 +61,10 @@ class LiveRun:
         config: RouterConfig,
         seed: int,
         recording: Recording,
+        prefix: str,
     ) -> None:
         self.side = side
+        self.prefix = prefix
         self.policy = policy
         self.slo = scenario.slo
         self.simulation = build(scenario, policy, seed, config, recording.reader())

@@ -47,7 +47,7 @@ def waterfall_picture(
 ) -> Picture:
     """`why_not` says why there is no replay, where there is none."""
     request = flight.request
-    title = f"request {request.id}, {run.side}: {run.policy}"
+    title = f"request {request.id}, {run.prefix}{run.policy}"
     why = flight.decision.why if flight.decision else "not decided"
     lines = [
         f"{request.key.adapter}: reads {request.prompt_tokens:,} tokens, "
