@@ -29,16 +29,17 @@ def peak_bytes(run: Callable[[], object], device: str) -> int:
         run()
         torch.cuda.synchronize()
         return torch.cuda.max_memory_allocated() - before
-    with _Watch() as watch:
+    watch = _Watch()
+    with watch:
         run()
     return watch.peak
 
 
-class _Watch(TorchDispatchMode):
+class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the bytes of all storages that appear while it is on."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.alive = self.peak = 0
         self.known: weakref.WeakSet[torch.UntypedStorage] = weakref.WeakSet()
 

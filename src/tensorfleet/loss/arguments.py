@@ -90,6 +90,11 @@ def _check_target(
             raise ValueError(
                 "target requires a gradient: none is computed for it, so detach it"
             )
+        if rule.ignore_index >= 0:
+            raise ValueError(
+                f"ignore_index is {rule.ignore_index}: it needs classes as target, and "
+                "these are probabilities"
+            )
         return
     if target.dtype != torch.int64:
         raise TypeError(f"target has dtype {target.dtype}: classes must be torch.int64")

@@ -26,6 +26,8 @@ Does not handle: autocast, biases, weights of classes, second derivatives, a sec
 backward pass through one forward pass of "sum" or "mean".
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
@@ -60,10 +62,21 @@ def compute_dtype(dtype: torch.dtype) -> torch.dtype:
     return torch.float64 if dtype == torch.float64 else torch.float32
 
 
+@dataclass(frozen=True)
+class Plan:
+    """Who does the arithmetic of a chunk, by which rule, and how many tokens it has."""
+
+    rows: Rows
+    rule: Rule
+    chunk: int
+
+
 def cross_entropy(rows: Rows, logits: Tensor, target: Tensor, rule: Rule) -> Tensor:
     """The loss of logits (N, V). Their gradient is computed in the backward pass."""
     losses: Tensor = _Losses.apply(logits, target, rule, rows)  # type: ignore[no-untyped-call]
-    return _reduced(losses, target, rule).to(logits.dtype)
+    if rule.reduction != "none":
+        losses = losses.sum() / _divisor(target, rule, losses.dtype)
+    return losses.to(logits.dtype)
 
 
 def linear_cross_entropy(
@@ -75,16 +88,14 @@ def linear_cross_entropy(
     chunk_tokens: int | None,
 ) -> Tensor:
     """The loss of the logits `input` (N, D) times `weight` (V, D) transposed."""
-    chunk = chunk_tokens or chunk_tokens_of(len(input))
+    plan = Plan(rows, rule, chunk_tokens or chunk_tokens_of(len(input)))
+    loss: Tensor
     if rule.reduction == "none":
-        arguments = (input, weight, target, rule, rows, chunk)
-        losses: Tensor = _LinearLosses.apply(*arguments)  # type: ignore[no-untyped-call]
-        return losses.to(input.dtype)
-    wanted = tuple(torch.is_grad_enabled() and t.requires_grad for t in (input, weight))
-    divisor = _divisor(target, rule, compute_dtype(input.dtype))
-    loss: Tensor = _LinearLoss.apply(  # type: ignore[no-untyped-call]
-        input, weight, target, divisor, rule, rows, chunk, wanted
-    )
+        loss = _LinearLosses.apply(input, weight, target, plan)  # type: ignore[no-untyped-call]
+    else:
+        wanted = [torch.is_grad_enabled() and t.requires_grad for t in (input, weight)]
+        divisor = _divisor(target, rule, compute_dtype(input.dtype))
+        loss = _LinearLoss.apply(input, weight, target, divisor, plan, wanted)  # type: ignore[no-untyped-call]
     return loss.to(input.dtype)
 
 
@@ -100,7 +111,7 @@ class _Losses(torch.autograd.Function):
         return rows(logits, target, rule)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         logits, target = ctx.saved_tensors
         gradient = torch.empty_like(logits, memory_format=torch.contiguous_format)
@@ -118,19 +129,15 @@ class _LinearLoss(torch.autograd.Function):
         weight: Tensor,
         target: Tensor,
         divisor: Tensor,
-        rule: Rule,
-        rows: Rows,
-        chunk: int,
-        wanted: tuple[bool, bool],
+        plan: Plan,
+        wanted: Sequence[bool],
     ) -> Tensor:
         scale = divisor.reciprocal().expand(len(input)) if any(wanted) else None
-        losses, *ctx.gradients = _by_chunks(
-            input, weight, target, scale, rule, rows, chunk, wanted
-        )
+        losses, *ctx.gradients = _by_chunks(plan, input, weight, target, scale, wanted)
         return losses.sum() / divisor
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         if ctx.gradients is None:
             raise RuntimeError(
@@ -142,7 +149,7 @@ class _LinearLoss(torch.autograd.Function):
         for gradient in gradients:
             if gradient is not None:
                 gradient.mul_(upstream)  # in place: there is no room for a second one
-        return *gradients, *[None] * 6
+        return *gradients, None, None, None, None
 
 
 class _LinearLosses(torch.autograd.Function):
@@ -150,59 +157,45 @@ class _LinearLosses(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any,
-        input: Tensor,
-        weight: Tensor,
-        target: Tensor,
-        rule: Rule,
-        rows: Rows,
-        chunk: int,
+        ctx: Any, input: Tensor, weight: Tensor, target: Tensor, plan: Plan
     ) -> Tensor:
         ctx.save_for_backward(input, weight, target)
-        ctx.rest = rule, rows, chunk
-        neither = (False, False)
-        return _by_chunks(input, weight, target, None, *ctx.rest, neither)[0]
+        ctx.plan = plan
+        return _by_chunks(plan, input, weight, target, None, (False, False))[0]
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
-        wanted = ctx.needs_input_grad[:2]
-        scale = upstream.contiguous()
-        _, *gradients = _by_chunks(*ctx.saved_tensors, scale, *ctx.rest, wanted)
-        return *gradients, *[None] * 4
+        input, weight, target = ctx.saved_tensors
+        wanted, scale = ctx.needs_input_grad[:2], upstream.contiguous()
+        _, *gradients = _by_chunks(ctx.plan, input, weight, target, scale, wanted)
+        return *gradients, None, None
 
 
 def _by_chunks(
+    plan: Plan,
     input: Tensor,
     weight: Tensor,
     target: Tensor,
     scale: Tensor | None,
-    rule: Rule,
-    rows: Rows,
-    chunk: int,
-    wanted: tuple[bool, bool],
+    wanted: Sequence[bool],
 ) -> tuple[Tensor, Tensor | None, Tensor | None]:
     """The loss of each token, and the wanted ones of the gradients dX and dW."""
     losses = input.new_empty(len(input), dtype=compute_dtype(input.dtype))
     input_gradient = torch.empty_like(input) if wanted[0] else None
     weight_gradient = torch.zeros_like(weight) if wanted[1] else None
-    for start in range(0, len(input), chunk):
-        part = slice(start, start + chunk)
+    for start in range(0, len(input), plan.chunk):
+        part = slice(start, start + plan.chunk)
         logits = input[part] @ weight.T
         part_scale = None if scale is None else scale[part]
-        losses[part] = rows(logits, target[part], rule, part_scale, logits)
+        losses[part] = plan.rows(logits, target[part], plan.rule, part_scale, logits)
+        # Where there is a scale, they are no logits any more but their gradient.
         if input_gradient is not None:
             torch.mm(logits, weight, out=input_gradient[part])
         if weight_gradient is not None:
             weight_gradient.addmm_(logits.T, input[part])
         del logits  # before the next ones are made
     return losses, input_gradient, weight_gradient
-
-
-def _reduced(losses: Tensor, target: Tensor, rule: Rule) -> Tensor:
-    if rule.reduction == "none":
-        return losses
-    return losses.sum() / _divisor(target, rule, losses.dtype)
 
 
 def _divisor(target: Tensor, rule: Rule, dtype: torch.dtype) -> Tensor:

@@ -162,7 +162,7 @@ def _rows(
     loss = mass * tl.log(total) - attained
     tl.store(losses + row, tl.where(ignored, 0, loss))
     if GRADIENT:
-        factor = tl.load(scale + row * scale_stride)
+        factor = tl.where(ignored, 0, tl.load(scale + row * scale_stride))
         for start in range(0, num_classes, BLOCK):
             column = start + tl.arange(0, BLOCK)
             inside = column < num_classes
@@ -171,7 +171,7 @@ def _rows(
                 target, wanted_class, column, inside, SOFT, KEPT, SHARE, compute
             )
             share = tl.exp(logit - _finite(highest)) / total
-            slope = tl.where(ignored, 0, factor * (mass * share - wanted))
+            slope = factor * tl.where(ignored, 0, mass * share - wanted)
             slope = slope.to(gradient.dtype.element_ty)
             tl.store(gradient + column, slope, mask=inside)
 
