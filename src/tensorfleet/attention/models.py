@@ -8,8 +8,8 @@ in all layers, and the other 248 experts are idle weights.
 
 from tensorfleet.attention.shapes import Latent, ModelShape
 
-# Radford et al. 2019, "Language models are unsupervised multitask learners", table 2 and
-# section 2.3; heads and inner width as in Radford et al. 2018, section 4.1.
+# Radford et al. 2019, "Language models are unsupervised multitask learners", table 2
+# and section 2.3; heads and inner width as in Radford et al. 2018, section 4.1.
 GPT2 = ModelShape(
     name="GPT-2",
     layers=12,
