@@ -21,6 +21,10 @@ The last line grows with the length of the sequence. FlashAttention (Dao et al. 
 arXiv 2205.14135) does not keep it: it makes the scores anew in the backward pass from
 one number of 4 bytes for each query and head, the logarithm of its softmax's sum.
 
+Beside all this stands what is kept between steps: with Adam in mixed precision 16 bytes
+a parameter, of which 2 are the weight and 2 its gradient (Rajbhandari et al. 2019,
+"ZeRO", arXiv 1910.02054, section 3.1).
+
 Does not handle: what is before and behind the layers (the embedding's dropout, the last
 norm, the scores of the vocabulary), statistics of norms, positions, latent attention,
 mixtures of experts.
@@ -29,6 +33,7 @@ mixtures of experts.
 from tensorfleet.attention.shapes import ModelShape
 
 LOGSUMEXP_BYTES = 4  # float32, for each query and head
+OPTIMIZER_BYTES = 12  # a parameter: weight, mean and variance in float32
 
 
 def activation_bytes(
@@ -51,6 +56,11 @@ def activation_bytes(
         shape, tokens, dropout, keep_scores
     )
     return shape.layers * token * tokens * sequences
+
+
+def training_state_bytes(shape: ModelShape) -> int:
+    """Weights, their gradients, and what Adam keeps, for all parameters."""
+    return shape.parameters * (2 * shape.value_bytes + OPTIMIZER_BYTES)
 
 
 def _token_bytes(shape: ModelShape, dropout: bool) -> int:
