@@ -27,6 +27,7 @@ def on_device(*shape_and_dtype):
     return [x.to(DEVICE) for x in tensors(*shape_and_dtype)]
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(
     st.integers(1, 2),
@@ -48,9 +49,10 @@ def test_the_kernel_is_attention(
     assert_right(found, *arguments, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [128, 256])
 @pytest.mark.parametrize("dtype", kernel.DTYPES)
-@pytest.mark.parametrize(("queries", "keys"), [(1, 300), (150, 150), (300, 70)])
+@pytest.mark.parametrize(("queries", "keys"), [(1, 300), (140, 150), (150, 70)])
 def test_wide_heads_in_the_largest_blocks(width, dtype, queries, keys):
     arguments = on_device(1, 2, 1, queries, keys, width, dtype)
     for is_causal in (False, True):
@@ -60,7 +62,7 @@ def test_wide_heads_in_the_largest_blocks(width, dtype, queries, keys):
 
 @pytest.mark.parametrize("is_causal", [False, True])
 def test_the_kernel_agrees_with_ops(is_causal):
-    arguments = on_device(1, 4, 2, 200, 200, 32, torch.float32)
+    arguments = on_device(1, 4, 2, 70, 70, 32, torch.float32)
     options = {"is_causal": is_causal, "enable_gqa": True}
     found = kernel.attention(*arguments, **options)
     for function in (ops.attention, ops.tiled_attention):

@@ -89,19 +89,39 @@ def tiled_attention(
     stop = min(key.shape[2], query.shape[2]) if is_causal else key.shape[2]
     for start in range(0, stop, tile):
         end = min(start + tile, stop)
-        scores = rows @ key[:, :, start:end].to(dtype).mT
-        if is_causal:
-            scores = scores.masked_fill(~_seen(query, key, start, end), -math.inf)
-        # Every query sees key 0, so that from the first tile on this is finite.
-        larger = torch.maximum(maximum, scores.amax(-1, keepdim=True))
-        weights = (scores - larger).exp()
-        factor = (maximum - larger).exp()
-        total = factor * total + weights.sum(-1, keepdim=True)
-        weighted = factor * weighted + weights @ value[:, :, start:end].to(dtype)
-        maximum = larger
+        maximum, total, weighted = _merge_tile(
+            maximum,
+            total,
+            weighted,
+            rows,
+            key[:, :, start:end].to(dtype),
+            value[:, :, start:end].to(dtype),
+            _seen(query, key, start, end) if is_causal else None,
+        )
     if stop:
         weighted = weighted / total
     return weighted.to(query.dtype).reshape(*query.shape[:3], value.shape[3])
+
+
+def _merge_tile(
+    maximum: Tensor,
+    total: Tensor,
+    weighted: Tensor,
+    rows: Tensor,
+    key: Tensor,
+    value: Tensor,
+    seen: Tensor | None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Partial results with a tile of keys added, of which each row sees `seen`."""
+    scores = rows @ key.mT
+    if seen is not None:
+        scores = scores.masked_fill(~seen, -math.inf)
+    # Every query sees key 0, so that from the first tile on this is finite.
+    larger = torch.maximum(maximum, scores.amax(-1, keepdim=True))
+    weights = (scores - larger).exp_()
+    factor = (maximum - larger).exp()
+    total = factor * total + weights.sum(-1, keepdim=True)
+    return larger, total, factor * weighted + weights @ value
 
 
 def _by_key_head(query: Tensor, key: Tensor) -> Tensor:
