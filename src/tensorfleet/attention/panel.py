@@ -37,11 +37,11 @@ class AttentionPanel(Panel):
     controls = (
         Choice("model", "model", NAMES, FIRST.name),
         Choice("stage", "stage", STAGES, "prefill"),
-        Slider("log_tokens", "tokens N, 2 to the power of", SHORTEST, LONGEST, 1, 10),
+        Slider("log_tokens", "log₂ of the tokens N", SHORTEST, LONGEST, 1, 10),
         Slider("sequences", "sequences at once", 1, 256, 1, 1),
         Slider("hidden", "width D", 256, 16_384, 256, FIRST.hidden),
         Slider("heads", "heads", 1, 128, 1, FIRST.heads),
-        Slider("kv_heads", "heads of keys and values", 1, 128, 1, FIRST.kv_heads),
+        Slider("kv_heads", "heads of keys", 1, 128, 1, FIRST.kv_heads),
         Slider("layers", "layers", 1, 128, 1, FIRST.layers),
         Toggle("causal", "skip what a causal mask hides"),
         Toggle("tiled", "FlashAttention: keep no scores"),
