@@ -60,6 +60,15 @@ def test_wide_heads_in_the_largest_blocks(width, dtype, queries, keys):
         assert_right(found, *arguments, is_causal=is_causal)
 
 
+@pytest.mark.skipif(DEVICE == "cpu", reason="minutes in the interpreter")
+@pytest.mark.parametrize("width", [64, 128, 256])
+def test_sequences_of_many_tiles(width):
+    arguments = on_device(1, 4, 2, 3000, 3000, width, torch.bfloat16)
+    for is_causal in (False, True):
+        found = kernel.attention(*arguments, is_causal=is_causal, enable_gqa=True)
+        assert_right(found, *arguments, is_causal=is_causal)
+
+
 @pytest.mark.parametrize("is_causal", [False, True])
 def test_the_kernel_agrees_with_ops(is_causal):
     arguments = on_device(1, 4, 2, 70, 70, 32, torch.float32)

@@ -23,8 +23,9 @@ Runs on CUDA tensors; on CPU tensors only in Triton's interpreter (set
 TRITON_INTERPRET=1 in the environment before this module is imported), which is for
 checking, not for speed.
 Does not handle: the backward pass; one long sequence with few queries, as in decoding,
-whose keys should be split over programs and merged at the end (FlashDecoding); and what
-only Hopper has, a hardware copy engine and warps with roles (FlashAttention-3).
+whose keys should be split over programs and merged at the end (FlashDecoding); widths
+over 128 on GPUs with less shared memory than Hopper's; and what only Hopper has, a
+hardware copy engine and warps with roles (FlashAttention-3).
 """
 
 import math
@@ -61,7 +62,8 @@ def attention(
     check_attention(query, key, value, enable_gqa)
     width = query.shape[3]
     if not WIDTHS[0] <= width <= WIDTHS[1]:
-        raise ValueError(f"the width is {width}: this kernel takes 16 to 256")
+        low, high = WIDTHS
+        raise ValueError(f"the width is {width}: this kernel takes {low} to {high}")
     if value.shape[3] != width:
         raise ValueError(
             f"value has width {value.shape[3]}: this kernel takes query's, {width}"
@@ -118,7 +120,7 @@ def _sizes(num_queries: int, width: int, dtype: torch.dtype) -> dict[str, int]:
     outside the tensor cores, from registers, of which it needs more. In decoding most
     rows of a block of queries would be empty: it is as small as it can be.
     """
-    padded = max(triton.next_power_of_2(width), 16)
+    padded = triton.next_power_of_2(width)
     if dtype == torch.float32:
         queries, keys = 64 if padded <= 64 else 32, 32 if padded <= 128 else 16
         warps, stages = 8, 1
@@ -126,7 +128,9 @@ def _sizes(num_queries: int, width: int, dtype: torch.dtype) -> dict[str, int]:
         queries, keys = 128, 128 if padded <= 64 else 64
         warps, stages = 8, 3 if padded <= 128 else 2
     if num_queries <= 16:
-        queries, warps = 16, warps // 2 if dtype != torch.float32 else warps
+        queries = 16
+        if dtype != torch.float32:
+            warps = 4
     return {
         "QUERIES": queries,
         "KEYS": keys,

@@ -43,7 +43,7 @@ class PeakMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]
         given = {id(storage) for storage in _storages((args, kwargs))}
         result = func(*args, **kwargs)
         for storage in _storages(result):
-            if id(storage) not in given | self._known:
+            if id(storage) not in given and id(storage) not in self._known:
                 self._known.add(id(storage))
                 self._held += storage.nbytes()
                 finalize(storage, self._freed, id(storage), storage.nbytes())
