@@ -223,7 +223,7 @@ def peak_megabytes(run: Run) -> float:
 def measure(quick: bool, repeats: int) -> tuple[list[Row], report.Quantities]:
     gpu = device() == "cuda"
     copy = copy_case(2**20 if quick else 2**32 if gpu else 2**28)
-    size = 256 if quick else 8192 if gpu else 1024
+    size = 256 if quick else 8192 if gpu else 2048
     turns = tqdm(settings(quick), unit="case", disable=None)
     rows = [measure_setting(setting, copy, size, repeats) for setting in turns]
     return rows, summary({row.name: row for row in rows}, settings(quick))
