@@ -1,9 +1,8 @@
 """What a transformer must compute and move: exact counts for every stage of its life.
 
-A decoder layer with hidden width D holds seven matrices: queries and output (D × H·d),
-keys and values (D × G·d, with G ≤ H heads when queries share them), and gate, up and
-down of the feed-forward part (D × F). One matrix of I × O costs 2·I·O floating-point
-operations a token: a multiplication and an addition for each weight.
+A product of an M × N and an N × P matrix takes 2·M·N·P floating-point operations: a
+multiplication and an addition for each of the M·P sums of N terms. So each weight of a
+matrix costs two operations a token.
 
 Attention costs 4·H·d operations for each pair of a query and a key that it may see: 2·d
 for the score and 2·d for the weighted sum, in each of H heads. A causal sequence of N
@@ -17,94 +16,41 @@ with L layers, W weights in all their matrices, n sequences. A backward pass cos
 the forward pass: one product for the gradient of the inputs and one for that of the
 weights (Kaplan et al. 2020, "Scaling laws for neural language models", section 2.1).
 
+Latent attention has other widths than 2·d and 2·d, and others for decoding than for
+prefill (`ModelShape.pair_widths`). Where a prompt goes on, keys and values are made
+anew from what is cached, by `k_up` and `v_up`.
+
 Bytes are those that must pass through the GPU's memory at least once: each weight once
 a step, whatever the number of tokens; the keys and values that are read and written.
-So decoding a token reads everything to use it once, and prefill uses it N times.
+So decoding a token reads everything to use it once, and prefill uses it N times. Of a
+mixture of experts these are the weights that one token passes; a batch reads more.
 
-Does not handle: activations (a fused kernel need not store them), norms, biases and
-rotations (less than a thousandth of the operations), softmax, mixtures of experts.
+Does not handle: activations (`attention.activations` counts them), norms, biases and
+rotations (less than a thousandth of the operations), softmax.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
-from types import MappingProxyType
+from collections.abc import Iterable
+from dataclasses import dataclass
 
+from tensorfleet.attention.models import LLAMA_8B
+from tensorfleet.attention.shapes import ModelShape
+from tensorfleet.hardware import Gpu
 
-@dataclass(frozen=True, slots=True)
-class ModelShape:
-    """A decoder-only transformer with grouped-query attention and a gated feed-forward.
-
-    Widths are in values; `value_bytes` is the size of a weight and of a cached key's or
-    value's component.
-    """
-
-    name: str
-    layers: int
-    hidden: int
-    heads: int
-    kv_heads: int
-    head_dim: int
-    feed_forward: int
-    vocabulary: int
-    value_bytes: int = 2
-
-    def __post_init__(self) -> None:
-        for field in fields(self)[1:]:
-            if getattr(self, field.name) < 1:
-                raise ValueError(
-                    f"{field.name} of {self.name} is {getattr(self, field.name)}: "
-                    "it must be 1 or more"
-                )
-        if self.heads % self.kv_heads:
-            raise ValueError(
-                f"{self.name} has {self.heads} heads and {self.kv_heads} kv_heads: "
-                "each of the latter must serve the same number of the former"
-            )
-
-    @property
-    def matrices(self) -> Mapping[str, tuple[int, int]]:
-        """The matrices of one layer by name: (inputs, outputs)."""
-        queries, keys = self.heads * self.head_dim, self.kv_heads * self.head_dim
-        return MappingProxyType(
-            {
-                "q": (self.hidden, queries),
-                "k": (self.hidden, keys),
-                "v": (self.hidden, keys),
-                "o": (queries, self.hidden),
-                "gate": (self.hidden, self.feed_forward),
-                "up": (self.hidden, self.feed_forward),
-                "down": (self.feed_forward, self.hidden),
-            }
-        )
-
-    @property
-    def layer_weights(self) -> int:
-        """W: the weights in the matrices of all layers."""
-        return self.layers * sum(i * o for i, o in self.matrices.values())
-
-    @property
-    def head_weights(self) -> int:
-        """The weights that score the vocabulary."""
-        return self.hidden * self.vocabulary
-
-    @property
-    def parameters(self) -> int:
-        """All parameters: layers, embedding, scoring (not tied to it), and norms."""
-        norms = (2 * self.layers + 1) * self.hidden
-        return self.layer_weights + 2 * self.head_weights + norms
-
-
-# "The Llama 3 herd of models" (arXiv 2407.21783), table 3; vocabulary from section 3.2.
-LLAMA_8B = ModelShape(
-    name="Llama 3.1 8B",
-    layers=32,
-    hidden=4096,
-    heads=32,
-    kv_heads=8,
-    head_dim=128,
-    feed_forward=14336,
-    vocabulary=128_256,
-)
+__all__ = [
+    "LLAMA_8B",
+    "Cost",
+    "ModelShape",
+    "attention_operations",
+    "attention_product",
+    "causal_pairs",
+    "decode",
+    "floor_seconds",
+    "kv_cache_bytes",
+    "matmul",
+    "prefill",
+    "ridge",
+    "training",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +66,46 @@ class Cost:
         return self.operations / self.bytes
 
 
+def matmul(rows: int, inner: int, columns: int, value_bytes: int = 2) -> Cost:
+    """The product of a `rows` × `inner` and an `inner` × `columns` matrix.
+
+    Bytes count both operands and the result once. Raises ValueError for sizes below 1.
+    """
+    _check_all(rows=rows, inner=inner, columns=columns, value_bytes=value_bytes)
+    values = rows * inner + inner * columns + rows * columns
+    return Cost(2 * rows * inner * columns, values * value_bytes)
+
+
+def attention_product(
+    queries: int,
+    keys: int,
+    head_dim: int,
+    *,
+    heads: int = 1,
+    kv_heads: int | None = None,
+    batch: int = 1,
+    causal: bool = False,
+    value_bytes: int = 2,
+) -> Cost:
+    """softmax(Q·Kᵀ)·V alone: Q, K, V are read and the result written, no scores.
+
+    `causal` lets query i see keys 0 to i, as torch's does. `kv_heads` is `heads` unless
+    it is given. Raises ValueError for sizes below 1.
+    """
+    shared = heads if kv_heads is None else kv_heads
+    _check_all(queries=queries, keys=keys, head_dim=head_dim, heads=heads)
+    _check_all(kv_heads=shared, batch=batch, value_bytes=value_bytes)
+    pairs = queries * keys
+    if causal:
+        alike = min(queries, keys)
+        pairs = causal_pairs(alike) + (queries - alike) * keys
+    values = 2 * heads * queries + 2 * shared * keys
+    return Cost(
+        4 * head_dim * heads * batch * pairs,
+        batch * head_dim * values * value_bytes,
+    )
+
+
 def prefill(shape: ModelShape, tokens: int, context: int = 0) -> Cost:
     """Read `tokens` of one prompt after `context` whose keys and values are cached.
 
@@ -130,6 +116,7 @@ def prefill(shape: ModelShape, tokens: int, context: int = 0) -> Cost:
     return Cost(
         2 * shape.layer_weights * tokens
         + attention_operations(shape, causal_pairs(tokens, context))
+        + _expansion_operations(shape, context)
         + 2 * shape.head_weights,
         _weight_bytes(shape) + kv_cache_bytes(shape, context + tokens),
     )
@@ -149,7 +136,7 @@ def decode(shape: ModelShape, contexts: Iterable[int]) -> Cost:
         _check("context", context, 1)
     return Cost(
         2 * (shape.layer_weights + shape.head_weights) * len(contexts)
-        + attention_operations(shape, sum(contexts)),
+        + attention_operations(shape, sum(contexts), cached=True),
         _weight_bytes(shape) + kv_cache_bytes(shape, sum(contexts)),
     )
 
@@ -160,17 +147,15 @@ def training(shape: ModelShape, tokens: int, sequences: int = 1) -> Cost:
     Weights are read forward and backward, and their gradients are written; what the
     optimizer does is not counted. Raises ValueError for counts below 1.
     """
-    _check("tokens", tokens, 1)
-    _check("sequences", sequences, 1)
+    _check_all(tokens=tokens, sequences=sequences)
     forward = 2 * (shape.layer_weights + shape.head_weights) * tokens
     forward += attention_operations(shape, causal_pairs(tokens))
     return Cost(3 * forward * sequences, 3 * _weight_bytes(shape))
 
 
 def kv_cache_bytes(shape: ModelShape, tokens: int) -> int:
-    """Bytes of the keys and values of `tokens`: 2·L·G·d values each."""
-    values = 2 * shape.layers * shape.kv_heads * shape.head_dim
-    return values * shape.value_bytes * tokens
+    """Bytes of the keys and values of `tokens`: 2·L·G·d values each, or L·(r + ρ)."""
+    return shape.layers * shape.cached_values * shape.value_bytes * tokens
 
 
 def causal_pairs(tokens: int, context: int = 0) -> int:
@@ -178,14 +163,44 @@ def causal_pairs(tokens: int, context: int = 0) -> int:
     return tokens * context + tokens * (tokens + 1) // 2
 
 
-def attention_operations(shape: ModelShape, pairs: int) -> int:
-    """Operations of attention itself, for pairs of a query and a key, in all layers."""
-    return 4 * shape.heads * shape.head_dim * shape.layers * pairs
+def attention_operations(shape: ModelShape, pairs: int, *, cached: bool = False) -> int:
+    """Operations of attention itself, for pairs of a query and a key, in all layers.
+
+    `cached` is for heads that work on what is cached, as decoding does.
+    """
+    score, weighted = shape.cached_pair_widths if cached else shape.pair_widths
+    return 2 * (score + weighted) * shape.heads * shape.layers * pairs
+
+
+def ridge(gpu: Gpu) -> float:
+    """Operations per byte at which a GPU computes as long as it reads."""
+    return gpu.dense_bf16 / gpu.memory_bandwidth
+
+
+def floor_seconds(cost: Cost, gpu: Gpu) -> float:
+    """The least time a GPU needs: computing or reading, whichever takes longer.
+
+    The roofline of Williams, Waterman and Patterson 2009.
+    """
+    return max(cost.operations / gpu.dense_bf16, cost.bytes / gpu.memory_bandwidth)
+
+
+def _expansion_operations(shape: ModelShape, context: int) -> int:
+    """Keys and values made anew from what latent attention has cached."""
+    if shape.latent is None:
+        return 0
+    weights = sum(i * o for i, o in (shape.matrices[n] for n in ("k_up", "v_up")))
+    return 2 * weights * shape.layers * context
 
 
 def _weight_bytes(shape: ModelShape) -> int:
     """What a step reads of the weights: of the embedding only a few rows."""
     return (shape.layer_weights + shape.head_weights) * shape.value_bytes
+
+
+def _check_all(**values: int) -> None:
+    for name, value in values.items():
+        _check(name, value, 1)
 
 
 def _check(name: str, value: int, lowest: int) -> None:

@@ -1,0 +1,170 @@
+"""The definition and the tiles, against PyTorch and against one another."""
+
+import math
+from functools import partial, reduce
+from random import Random
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tensorfleet.attention.reference import (
+    Partial,
+    attention,
+    grouped,
+    merge,
+    softmax,
+    tiled_attention,
+)
+
+SIZES = st.integers(1, 6)
+# Sums of up to a hundred products of numbers below 10, in doubles, and exp of them: the
+# two sides add in different orders, which costs some 100 · 2**-53 of the largest term.
+TOLERANCE = {"rtol": 1e-10, "atol": 1e-10}
+
+
+def matrix(draw, rows, columns, size=3.0):
+    values = st.floats(-size, size, allow_subnormal=False)
+    row = st.lists(values, min_size=columns, max_size=columns)
+    return draw(st.lists(row, min_size=rows, max_size=rows))
+
+
+@st.composite
+def one_head(draw):
+    """Queries, keys and values whose numbers and widths differ."""
+    queries, keys, width, value_width = (draw(SIZES) for _ in range(4))
+    return (
+        matrix(draw, queries, width),
+        matrix(draw, keys, width),
+        matrix(draw, keys, value_width),
+    )
+
+
+def torch_attention(queries, keys, values, **options):
+    tensors = [
+        torch.tensor(x, dtype=torch.float64)[None, None]
+        for x in (queries, keys, values)
+    ]
+    function = torch.nn.functional.scaled_dot_product_attention
+    return function(*tensors, **options)[0, 0]
+
+
+def assert_close(found, expected):
+    found = torch.tensor(found, dtype=torch.float64)
+    torch.testing.assert_close(found, expected, **TOLERANCE)
+
+
+@given(one_head(), st.booleans(), st.sampled_from([None, 0.5, 2.0]))
+def test_the_definition_is_torch(arguments, is_causal, scale):
+    options = {"is_causal": is_causal, "scale": scale}
+    expected = torch_attention(*arguments, **options)
+    assert_close(attention(*arguments, **options), expected)
+
+
+@given(one_head(), st.booleans(), st.integers(1, 8))
+def test_tiles_of_any_size_give_the_definition(arguments, is_causal, tile):
+    expected = torch.tensor(
+        attention(*arguments, is_causal=is_causal), dtype=torch.float64
+    )
+    assert_close(tiled_attention(*arguments, tile=tile, is_causal=is_causal), expected)
+
+
+@given(st.data(), st.integers(2, 9), SIZES)
+def test_parts_may_come_in_any_order_and_any_grouping(data, num_keys, width):
+    scores = matrix(data.draw, 1, num_keys, size=50.0)[0]
+    values = matrix(data.draw, num_keys, width)
+    whole = Partial.of(scores, values).result()
+    parts = [
+        Partial.of([score], [value])
+        for score, value in zip(scores, values, strict=True)
+    ]
+    parts = data.draw(st.permutations(parts))
+    while len(parts) > 1:  # merge two neighbours, wherever they stand
+        at = data.draw(st.integers(0, len(parts) - 2))
+        parts[at : at + 2] = [merge(*parts[at : at + 2])]
+    assert_close(parts[0].result(), torch.tensor(whole, dtype=torch.float64))
+
+
+def test_scores_that_would_overflow():
+    with pytest.raises(OverflowError):
+        math.exp(1000)
+    scores, values = [1000.0, 999.0, -1000.0], [[1.0], [2.0], [300.0]]
+    share = 1 / (1 + math.exp(-1))
+    assert softmax(scores) == pytest.approx([share, 1 - share, 0.0])
+    parts = [Partial.of([s], [v]) for s, v in zip(scores, values, strict=True)]
+    for order in (parts, parts[::-1]):
+        assert reduce(merge, order).result() == pytest.approx([2 - share])
+
+
+def test_equal_scores_give_the_plain_mean():
+    values = [[1.0, 10.0], [2.0, 20.0], [6.0, 60.0]]
+    assert attention([[0.0]], [[1.0], [5.0], [-3.0]], values) == [[3.0, 30.0]]
+
+
+def test_causal_counts_from_the_first_key():
+    keys, values = [[0.0]] * 3, [[3.0], [5.0], [10.0]]
+    assert attention([[1.0]] * 4, keys, values, is_causal=True) == [
+        [3.0],
+        [4.0],
+        [6.0],
+        [6.0],  # more queries than keys: the last see all
+    ]
+
+
+@pytest.mark.parametrize("key_heads", [1, 2, 4])
+def test_heads_that_share_keys(key_heads):
+    random = Random(1)
+    heads, shapes = 4, [(3, 2), (5, 2), (5, 3)]
+
+    def head(rows, columns):
+        return [[random.gauss(0, 1) for _ in range(columns)] for _ in range(rows)]
+
+    queries = [head(*shapes[0]) for _ in range(heads)]
+    keys, values = ([head(*s) for _ in range(key_heads)] for s in shapes[1:])
+    tensors = (
+        torch.tensor(x, dtype=torch.float64)[None] for x in (queries, keys, values)
+    )
+    expected = torch.nn.functional.scaled_dot_product_attention(
+        *tensors, enable_gqa=True
+    )[0]
+    assert_close(grouped(attention, queries, keys, values), expected)
+    tiled = partial(tiled_attention, tile=2)
+    assert_close(grouped(tiled, queries, keys, values), expected)
+
+
+def test_no_queries():
+    assert attention([], [[1.0]], [[2.0]]) == []
+    assert tiled_attention([], [[1.0]], [[2.0]], tile=3) == []
+    assert grouped(attention, [], [], []) == []
+
+
+ONE = [[1.0, 2.0]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((ONE, [], []), "there are no keys"),
+        ((ONE, [[1.0]], [[1.0]]), "queries have width 2 and keys 1"),
+        ((ONE, ONE * 2, ONE), "there are 2 keys and 1 values"),
+        ((ONE, [[1.0, 2.0], [3.0]], ONE * 2), r"the keys have the widths \[1, 2\]"),
+        (([[]], [[]], ONE), "the queries have no components"),
+    ],
+)
+def test_bad_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        attention(*arguments)
+    with pytest.raises(ValueError, match=message):
+        tiled_attention(*arguments, tile=2)
+
+
+def test_bad_tiles_and_heads():
+    with pytest.raises(ValueError, match="tile is 0: it must be 1 or more keys"):
+        tiled_attention(ONE, ONE, ONE, tile=0)
+    with pytest.raises(ValueError, match="there are 3 heads of queries and 2 of keys"):
+        grouped(attention, [ONE] * 3, [ONE] * 2, [ONE] * 2)
+    with pytest.raises(ValueError, match="there are 1 heads of queries and 0 of keys"):
+        grouped(attention, [ONE], [], [])
+    with pytest.raises(ValueError, match="2 heads of keys and 1 of values"):
+        grouped(attention, [ONE] * 2, [ONE] * 2, [ONE])
