@@ -1,7 +1,7 @@
 """Solutions pass, wrong answers fail, and the messages help."""
 
 from importlib import import_module
-from itertools import accumulate, takewhile
+from itertools import accumulate, pairwise, takewhile
 from math import ceil, factorial
 from zlib import crc32
 
@@ -11,7 +11,7 @@ import torch
 
 from tensorfleet.exercises import ExerciseFailed, check, exercises
 
-CHAPTERS = ["scatter", "hashing", "choices", "router", "fleet"]
+CHAPTERS = ["scatter", "hashing", "choices", "router", "fleet", "bleu"]
 NAMES = [f"{chapter}.{name}" for chapter in CHAPTERS for name in exercises(chapter)]
 
 
@@ -25,6 +25,10 @@ def added(pairs, num_places):
     for target, value in pairs:
         sums[target] += value
     return sums
+
+
+def grams(tokens, n):
+    return [tuple(tokens[i : i + n]) for i in range(len(tokens) - n + 1)]
 
 
 def placed_with_cap(keys, nodes, cap):
@@ -396,6 +400,63 @@ def test_wrong_answers_fail(name, wrong):
                 "fleet.admitted"
             )(waiting, ready, batch, budget, room, most)[: max(most - len(batch), 0)],
         ),
+        # not clipped
+        (
+            "bleu.clipped_matches",
+            lambda candidate, references, n: sum(
+                gram in {g for r in references for g in grams(r, n)}
+                for gram in grams(candidate, n)
+            ),
+        ),
+        # adds up what the references have
+        (
+            "bleu.clipped_matches",
+            lambda candidate, references, n: sum(
+                min(
+                    grams(candidate, n).count(gram),
+                    sum(grams(r, n).count(gram) for r in references),
+                )
+                for gram in set(grams(candidate, n))
+            ),
+        ),
+        # the shortest reference
+        (
+            "bleu.lengths",
+            lambda candidates, references: [
+                sum(candidates),
+                sum(map(min, references)),
+            ],
+        ),
+        # the longer of two that are equally near
+        (
+            "bleu.lengths",
+            lambda candidates, references: [
+                sum(candidates),
+                sum(
+                    min(sorted(others, reverse=True), key=lambda o: abs(o - length))
+                    for length, others in zip(candidates, references, strict=True)
+                ),
+            ],
+        ),
+        # one number for both
+        (
+            "bleu.corpus_and_mean",
+            lambda rows: [solution("bleu.corpus_and_mean")(rows)[1]] * 2,
+        ),
+        # counts the breaks, not the pieces
+        (
+            "bleu.equal_orders",
+            lambda candidate, reference: factorial(
+                sum(pair not in pairwise(reference) for pair in pairwise(candidate))
+            ),
+        ),
+        # repeats the reference
+        (
+            "bleu.babble",
+            lambda reference, length: (reference * length)[:length],
+        ),
+        # gives up
+        ("bleu.babble", lambda reference, length: None),
     ],
 )
 def test_likely_mistakes_fail(name, mistake):

@@ -2,9 +2,9 @@
 
     words to numbers     one dictionary for the corpus; what stands between spaces is
                          cut into tokens once, however often it occurs
-    n-grams to numbers   `torch.unique` numbers what stands in one sentence: words
-                         first, then pairs of overlapping n-grams, which are the
-                         (n+1)-grams. No hash, so that no two n-grams can be confused
+    n-grams to numbers   sorting numbers what stands in one sentence: words first, then
+                         pairs of overlapping n-grams, which are the (n+1)-grams. No
+                         hash, so that no two n-grams can be confused
     counting             `scatter.ops.batched_bincount` over (stream, n-gram), then the
                          smaller of the hypothesis' count and the largest reference's
 
@@ -17,7 +17,7 @@ bits), and cutting into tokens on a GPU: text is prepared on the CPU.
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import chain, count
+from itertools import chain, count, islice
 
 import numpy as np
 import torch
@@ -29,7 +29,6 @@ from tensorfleet.bleu.tokenizers import Tokenizer, find_tokenizer
 from tensorfleet.scatter.ops import batched_bincount, scatter_add
 
 ABSENT = -1  # the length of a reference that there is not
-BARE = "\t"  # where a word at an end of its line has no space beside it
 
 
 def corpus_bleu(
@@ -86,69 +85,80 @@ def encode(streams: Sequence[Stream], tokenizer: Tokenizer) -> tuple[Tensor, Ten
     The second has shape (streams, sentences), with ABSENT where the stream holds None.
     Both are int64.
     """
-    words: list[str] = []
-    ends, absent = [0], []
-    for text in chain.from_iterable(streams):
-        words += [] if text is None else words_of(text, tokenizer)
-        ends.append(len(words))
-        absent.append(text is None)
-    number_of: defaultdict[str, int] = defaultdict(count().__next__)
-    # Much faster than a tensor of a list.
-    numbers = torch.from_numpy(
-        np.fromiter(map(number_of.__getitem__, words), np.int64, len(words))
-    )
-    tokens, sizes = tokens_of(number_of, tokenizer)
+    given = list(chain.from_iterable(streams))
+    lines = [tokenizer.prepare((line or "").rstrip()) for line in given]
+    mark, bare = unused_characters("".join(lines))
+    lines = [_with_bare_ends(line, bare) for line in lines]
+    words, words_in, different = numbered(lines, mark)
+    tokens, tokens_in, _ = numbered(cut_each(different, bare, tokenizer), mark)
     # Each word gives way to its tokens, which stand from `begins` on in `tokens`.
-    begins = (sizes.cumsum(0) - sizes)[numbers]
-    sizes = sizes[numbers]
+    begins = (tokens_in.cumsum(0) - tokens_in)[words]
+    sizes = tokens_in[words]
     before = torch.cat([torch.zeros(1, dtype=torch.int64), sizes.cumsum(0)])
     shift = (begins - before[:-1]).repeat_interleave(sizes)
-    lengths = before[torch.tensor(ends)].diff()
-    lengths[torch.tensor(absent)] = ABSENT
+    ends = before[words_in.cumsum(0)]
+    lengths = ends.diff(prepend=before[:1])
+    lengths[torch.tensor([line is None for line in given])] = ABSENT
     return (
         tokens[torch.arange(len(shift)) + shift],
         lengths.view(len(streams), -1),
     )
 
 
-def words_of(line: str, tokenizer: Tokenizer) -> list[str]:
-    """What stands between white space in the prepared line.
+def numbered(lines: Iterable[str], mark: str) -> tuple[Tensor, Tensor, list[str]]:
+    """Number what stands between white space, in all lines at once.
 
-    A word without a space before or behind it, at an end of the line, may be cut
-    otherwise than inside of one. It gets a mark that no word has: BARE.
+    Returns the numbers, line after line; how many each line has; and what got the
+    numbers 0, 1, 2 ... `mark` is a character that no line has.
     """
-    text = tokenizer.prepare(line.rstrip())
-    words = text.split()
-    if words and not text[0].isspace():
-        words[0] = BARE + words[0]
-    if words and not text[-1].isspace():
-        words[-1] += BARE
-    return words
-
-
-def tokens_of(words: Iterable[str], tokenizer: Tokenizer) -> tuple[Tensor, Tensor]:
-    """The numbers of the tokens of each word, one after the other, and their numbers.
-
-    Nothing is cut across white space, so all words are cut at once, a line for each.
-    """
-    inside = [word for word in words if BARE not in word]
-    lines = iter(tokenizer.cut("".join(f" {word} \n" for word in inside)).split("\n"))
-    number_of: dict[str, int] = {}
-    numbers, sizes = [], []
-    for word in words:
-        cut = next(lines) if BARE not in word else tokenizer.cut(_alone(word))
-        tokens = cut.split()
-        numbers += [number_of.setdefault(token, len(number_of)) for token in tokens]
-        sizes.append(len(tokens))
-    return (
-        torch.tensor(numbers, dtype=torch.int64),
-        torch.tensor(sizes, dtype=torch.int64),
+    words = f" {mark} ".join(lines).split()
+    words.append(mark)
+    number_of: defaultdict[str, int] = defaultdict(count().__next__)
+    next_line = number_of[mark]  # 0, being the first
+    # Much faster than a tensor of a list.
+    numbers = torch.from_numpy(
+        np.fromiter(map(number_of.__getitem__, words), np.int64, len(words))
     )
+    is_mark = numbers == next_line
+    ends = is_mark.nonzero()[:, 0]
+    sizes = ends.diff(prepend=torch.tensor([-1])) - 1
+    return numbers[~is_mark] - 1, sizes, list(number_of)[1:]
 
 
-def _alone(word: str) -> str:
-    """A word that stands at an end of its line, with the spaces that it does have."""
-    return f" {word} ".removeprefix(f" {BARE}").removesuffix(f"{BARE} ")
+def cut_each(words: Iterable[str], bare: str, tokenizer: Tokenizer) -> list[str]:
+    """Each word with spaces where it is cut.
+
+    Nothing is cut across white space, so all words are cut at once, a line for each;
+    but those at an end of their line without a space beside them.
+    """
+    inside = "".join(f" {word} \n" for word in words if bare not in word)
+    cut = iter(tokenizer.cut(inside).split("\n"))
+    return [
+        next(cut) if bare not in word else tokenizer.cut(_alone(word, bare))
+        for word in words
+    ]
+
+
+def unused_characters(text: str) -> tuple[str, str]:
+    """Two characters that are in no word of the text, from those for private use."""
+    private = map(chr, chain(range(0xE000, 0xF900), range(0xF0000, 0x10FFFE)))
+    one, other = islice((letter for letter in private if letter not in text), 2)
+    return one, other
+
+
+def _with_bare_ends(line: str, bare: str) -> str:
+    """The line with a mark where a word has no space beside it: it may be cut
+    otherwise than inside of a line."""
+    if not line or line[0] == line[-1] == " ":
+        return line
+    before = "" if line[0].isspace() else bare
+    after = "" if line[-1].isspace() else bare
+    return f"{before}{line}{after}"
+
+
+def _alone(word: str, bare: str) -> str:
+    """A word at an end of its line, with the spaces that it does have."""
+    return f" {word} ".removeprefix(f" {bare}").removesuffix(f"{bare} ")
 
 
 def matches(words: Tensor, lengths: Tensor) -> Tensor:
@@ -165,16 +175,15 @@ def matches(words: Tensor, lengths: Tensor) -> Tensor:
     ngram = sentence * (words.max() + 1 if len(words) else 1) + words
     found = []
     for _ in range(MAX_ORDER):
-        different, ngram = torch.unique(ngram, return_inverse=True)
-        size = len(different)
+        size, ngram = number_keys(ngram)
         stream = place[at] // num_sentences
         counts = batched_bincount(
             stream * size + ngram, num_streams * size, check=False
         ).view(num_streams, size)
         shared = torch.minimum(counts[0], counts[1:].amax(0))
         # All n-grams of one number stand in one sentence.
-        home = torch.empty_like(different).scatter_(0, ngram, sentence[at])
-        none = torch.zeros(num_sentences, dtype=torch.int64, device=words.device)
+        home = at.new_empty(size).scatter_(0, ngram, sentence[at])
+        none = at.new_zeros(num_sentences)
         found.append(scatter_add(none, 0, home, shared, check=False))
         kept = shared[ngram] > 0
         at, ngram = at[kept], ngram[kept]
@@ -182,6 +191,18 @@ def matches(words: Tensor, lengths: Tensor) -> Tensor:
         pair = (at[1:] == at[:-1] + 1) & (place[at[1:]] == place[at[:-1]])
         at, ngram = at[:-1][pair], (ngram[:-1] * size + ngram[1:])[pair]
     return torch.stack(found, dim=1)
+
+
+def number_keys(keys: Tensor) -> tuple[int, Tensor]:
+    """How many different keys there are, and for each key the number that it gets.
+
+    NumPy sorts integers on a CPU several times as fast as PyTorch does.
+    """
+    if keys.device.type == "cpu":
+        found, numbers = np.unique(keys.numpy(), return_inverse=True)
+        return len(found), torch.from_numpy(numbers)
+    different, on_device = torch.unique(keys, return_inverse=True)
+    return len(different), on_device
 
 
 def closest(lengths: Tensor) -> Tensor:
