@@ -84,7 +84,7 @@ def words_picture(shown: Shown) -> Picture:
     return Picture(
         "words",
         WIDTH,
-        max(y + 4, 220),
+        max(y + 4, 150),
         marks,
         alt=f"The candidate, {len(shown.tokens)} tokens, above its references. Of its "
         f"{len(shown.verdicts)} {order}-grams {count(COUNTED)} count, {count(CLIPPED)} "

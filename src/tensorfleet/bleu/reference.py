@@ -73,12 +73,10 @@ def statistics(
     for order in ORDERS:
         said = Counter(ngrams(hypothesis, order))
         limit = allowed(references, order)
-        counts.append(
-            sum(min(count, limit[ngram]) if clip else count
-                for ngram, count in said.items()
-                if ngram in limit)
-        )  # fmt: skip
-        totals.append(sum(said.values()))
+        if not clip:
+            limit = Counter({ngram: said[ngram] for ngram in limit})
+        counts.append((said & limit).total())  # the smaller of each two counts
+        totals.append(said.total())
     return Statistics(
         tuple(counts),
         tuple(totals),
