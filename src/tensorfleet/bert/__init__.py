@@ -5,7 +5,7 @@ sequences that the encoder reads and the questions it is asked, `text` holds doc
 that every machine has. This package exports what the standard library can run.
 """
 
-from tensorfleet.bert.inputs import joined, masked, pairs
+from tensorfleet.bert.inputs import draw_pair, joined, masked
 from tensorfleet.bert.wordpiece import WordPiece, train, words
 
-__all__ = ["WordPiece", "joined", "masked", "pairs", "train", "words"]
+__all__ = ["WordPiece", "draw_pair", "joined", "masked", "train", "words"]

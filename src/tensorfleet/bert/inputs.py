@@ -4,18 +4,17 @@ A sequence is `[CLS] first [SEP] second [SEP]`, filled up with `[PAD]`. Beside e
 token stand its segment (0 up to the first [SEP], 1 after it) and its position. Two
 questions are asked of it (Devlin et al., "BERT", NAACL 2019, section 3.1):
 
-Next sentence: does the second segment follow the first in its document? A *cut* between
-two sentences makes a pair: what stands before it, and what stands after it, or, for
-half of the pairs, what stands after another cut. That other cut is in the same
-document, so that the answer cannot be read off the subject (as it could with BERT's own
-random document; Lan et al., "ALBERT", ICLR 2020, section 3.1), and neither segment
-overlaps the other.
+Next sentence: does the second segment follow the first in its document? A segment is a
+run of tokens, cut anywhere, as the paper means by "sentence". For half of the pairs the
+second begins where the first ends; for the others it comes from another place of the
+same document, so that the answer cannot be read off the subject (as it could with the
+paper's random document; Lan et al., "ALBERT", ICLR 2020, section 3.1).
 
 Masked words: 15% of the tokens are chosen, and the model is to say what they were. Of
 those chosen 80% are replaced by [MASK], 10% by a random piece, and 10% stay.
 
-Does not handle: whole words masked together; segments that begin at random lengths;
-special tokens among the random pieces, which the original program allows.
+Does not handle: whole words masked together; segments of random lengths; special tokens
+among the random pieces, which the original program allows.
 """
 
 from collections.abc import Sequence
@@ -129,41 +128,32 @@ def masked(
     return Masked(tuple(seen), tuple(targets))
 
 
-def pairs(
-    document: Sequence[Sequence[int]], longest: int, random: Random
-) -> list[Pair]:
-    """A pair for each cut between two sentences of a document, in order of the text.
+def draw_pair(document: Sequence[int], longest: int, random: Random) -> Pair:
+    """Two segments of `longest` tokens each out of a document, at random.
 
-    `document` holds sentences as tokens, `longest` is the most tokens of a segment. For
-    each cut a coin decides whether the second segment follows; if not, it begins at
-    another cut, drawn evenly from those where it does not overlap the first. A cut that
-    has no such other is left out, whatever the coin says, so that first segments tell
-    nothing about the answer.
+    The first ends at a place drawn evenly from those with `longest` tokens before and
+    after it. A coin decides whether the second begins there. If not, it begins at a
+    place drawn evenly from those where it overlaps neither the first segment nor what
+    follows it. The document has 4 `longest` tokens or more, so that such a place is
+    always there, and the first segment tells nothing about the answer.
 
-    Raises ValueError for `longest` below 1 or an empty sentence.
+    Raises ValueError for `longest` below 1, or a document that is too short.
     """
     if longest < 1:
         raise ValueError(f"longest is {longest}: it must be 1 or more")
-    stream: list[int] = []
-    cuts: list[int] = []
-    for sentence in document:
-        if not sentence:
-            raise ValueError("a sentence has no tokens: it must have one or more")
-        cuts.append(len(stream))
-        stream += sentence
-    found = []
-    for cut in cuts[1:]:
-        begin = max(0, cut - longest)
-        others = [
-            other
-            for other in cuts
-            if other > cut or min(other + longest, len(stream)) <= begin
-        ]
-        if not others:
-            continue
-        is_next = random.random() < 0.5
-        other = others[int(random.random() * len(others))]
-        start = cut if is_next else other
-        first, second = stream[begin:cut], stream[start : start + longest]
-        found.append(Pair(tuple(first), tuple(second), is_next))
-    return found
+    if len(document) < 4 * longest:
+        raise ValueError(
+            f"the document has {len(document)} tokens: two segments of {longest} that "
+            f"may be apart need {4 * longest}"
+        )
+    end = longest + int(random.random() * (len(document) - 2 * longest + 1))
+    is_next = random.random() < 0.5
+    start = end
+    if not is_next:
+        before = max(0, end - 2 * longest + 1)  # places that end before the first
+        after = max(0, len(document) - end - 2 * longest + 1)
+        start = int(random.random() * (before + after))
+        if start >= before:
+            start += end + longest - before
+    first, second = document[end - longest : end], document[start : start + longest]
+    return Pair(tuple(first), tuple(second), is_next)
