@@ -31,6 +31,7 @@ class Document:
 
 def python_topics() -> Mapping[str, str]:
     """The topics of this Python's help: text by name."""
+    # Here, since half a megabyte is read, and the browser's Python is without it.
     from pydoc_data.topics import topics
 
     return topics
