@@ -3,8 +3,9 @@
 A word is written as pieces: the first plain, each further one marked with `##`, so that
 `masks` may be `mask ##s`. Training begins with single characters and merges one pair of
 neighbours after the other, always the pair that raises the likelihood of the text most
-(Schuster and Nakajima, "Japanese and Korean voice search", ICASSP 2012, section 3). If
-piece x occurs n(x) times among N, each drawn by its share, the log-likelihood is
+under a language model (Schuster and Nakajima, "Japanese and Korean voice search",
+ICASSP 2012). Theirs looks back at several pieces; here it is the simplest, in which
+pieces are drawn independently. If x occurs n(x) times among N, the log-likelihood is
 
     L = Σ n(x) ln n(x) − N ln N
 
