@@ -158,12 +158,15 @@ class _Corpus:
     def best_pair(self) -> Neighbours | None:
         """The pair with the largest gain, the first by alphabet of equals, or None.
 
-        None where no pair that occurs twice gains anything.
+        None where no pair that occurs twice gains anything. A piece occurs as often as
+        its pairs or more, and the gain falls with what it occurs beyond that. So n
+        merges gain f(N) − f(N − n) − f(n) at most, which grows with n up to N/2: pairs
+        that are too rare to win are passed over.
         """
         f, pieces, total = self.f, self.pieces, self.total
-        best, most = None, 0.0
+        best, most, least = None, 0.0, 2
         for pair, together in self.pairs.items():
-            if together < 2:
+            if together < least:
                 continue
             a, b = pair
             n_a, n_b = pieces[a], pieces[b]
@@ -177,6 +180,11 @@ class _Corpus:
             gain = round(gain, DIGITS)
             if gain > most or (gain == most > 0 and best is not None and pair < best):
                 best, most = pair, gain
+                while (
+                    2 * least < total
+                    and f[total] - f[total - least] - f[least] < most - 1
+                ):
+                    least += 1
         return best
 
     def merge(self, pair: Neighbours) -> str:
