@@ -137,6 +137,23 @@ def test_bad_picks_are_named():
 # --- the three things to try -----------------------------------------------------
 
 
+def test_a_green_cell_asks_for_what_is_seen():
+    panel = BertPanel()
+    for _ in range(10):
+        green = [
+            key
+            for key, mark in marks_of(panel, Rect, "cell ").items()
+            if mark.role == "good"
+        ]
+        if green:
+            break
+        panel.act("draw")
+    place = green[0].removeprefix("cell ")
+    panel.pick(place)
+    seen = shown(panel, "token ")[int(place)]
+    assert marks_of(panel, Text)["answer"].text == f"Answer: {seen}"
+
+
 def test_a_hundred_draws_come_near_eighty_ten_and_ten():
     panel = BertPanel()
     panel.act("many")
