@@ -37,7 +37,7 @@ class BertPanel(Panel):
         Choice("second", "second segment", (NEXT, OTHER), NEXT),
         Words("own", "or a first sentence of your own", "", 60),
         Slider("size", "vocabulary", 45, LARGEST, 5, LARGEST, "tokens"),
-        Slider("length", "length of the sequence", 16, LONGEST, 4, 32, "tokens"),
+        Slider("length", "length", 16, LONGEST, 4, 32, "tokens"),
         Slider("percent", "tokens to predict", 5, 100, 5, 15, "%"),
         Slider("place", "position to look at", 0, LONGEST - 1, 1, 0),
         Button("draw", "draw again"),

@@ -16,7 +16,7 @@ NARROW, WIDE = frozenset("iljtfr.,;:'![]() "), frozenset("mwMWASK#")
 FATES = ("masked", "replaced", "kept")
 ROLE = {"masked": "accent", "replaced": "bad", "kept": "good"}
 SHARE = {"masked": MASKED, "replaced": REPLACED, "kept": 1 - MASKED - REPLACED}
-SEGMENTS = "AB"
+SEGMENTS, SEGMENT_ROLES = "AB", ("series-3", "series-4")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def draw_sequence(look: Look) -> Picture:
             marks.append(
                 Rect(
                     key=f"segment {place}",
-                    role=f"series-{segment}",
+                    role=SEGMENT_ROLES[segment],
                     x=x,
                     y=y + CELL,
                     width=wide,
@@ -158,7 +158,7 @@ def draw_position(look: Look) -> Picture:
     ]
     tables = (
         ("token", token, ROLE.get(look.fate(place), "ink")),
-        ("+ segment", segment, f"series-{look.segments[place]}"),
+        ("+ segment", segment, SEGMENT_ROLES[look.segments[place]]),
         ("+ position", f"{place}", "muted"),
     )
     for row, (table, entry, role) in enumerate(tables):
