@@ -61,7 +61,8 @@ def test_the_order_of_tokens_means_nothing_to_attention():
 def test_normal_has_mean_zero_and_variance_one(x):
     found = reference.normal(x, [1.0] * len(x), [0.0] * len(x))
     assert sum(found) == pytest.approx(0, abs=1e-9)
-    assert sum(value**2 for value in found) == pytest.approx(len(x))
+    # EPSILON is added to a variance of 1/18 or more: nine numbers, two of them 1 apart.
+    assert sum(value**2 for value in found) == pytest.approx(len(x), rel=2e-4)
     moved = reference.normal(x, [2.0] * len(x), [3.0] * len(x))
     assert moved == pytest.approx([2 * value + 3 for value in found])
 
