@@ -68,13 +68,14 @@ class Layer(nn.Module):
         self.widen = nn.Linear(width, 4 * width)
         self.narrow = nn.Linear(4 * width, width)
         with torch.no_grad():
-            queries, keys, _ = self.queries_keys_values.weight.split(width)
+            queries, keys, _ = self.queries_keys_values.weight.chunk(3)
             keys.add_(queries).mul_(0.5)
 
     def forward(self, x: Tensor, padding: Tensor | None = None) -> Tensor:
         heads = ops.attention(*self.heads(x), padding)
         x = x + self.heads_out(heads.transpose(1, 2).flatten(2))
-        return x + self.narrow(functional.gelu(self.widen(self.think(x))))
+        thought: Tensor = self.narrow(functional.gelu(self.widen(self.think(x))))
+        return x + thought
 
     def heads(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values, each (batch, heads, T, size)."""
@@ -164,6 +165,7 @@ class Bert(nn.Module):
         """Where tokens look, layer by layer: (batch, heads, T, T); as `forward`."""
         x, found = self.enter(tokens, segments), []
         for layer in self.layers:
+            assert isinstance(layer, Layer)
             queries, keys, _ = layer.heads(x)
             found.append(ops.attention_weights(queries, keys, padding))
             x = layer(x, padding)
