@@ -137,6 +137,29 @@ def advantages(mdp: MDP, policy: Table, gamma: Number) -> list[Row]:
     ]
 
 
+def best_policy(mdp: MDP, gamma: Number) -> list[Row]:
+    """A policy that no other beats in any state, which takes one action in each.
+
+    Policy iteration (Howard, 1960): while some action has an advantage, take the one
+    with the largest instead. What is within 1e-9 counts as equal. Raises what
+    `state_values` does; with a `gamma` below 1, only where that is outside [0, 1].
+    """
+    chosen = [0] * len(mdp.outcomes)
+    policy: list[Row] = [[1 / len(row)] * len(row) for row in mdp.outcomes]
+    changed = True
+    while changed:
+        changed = False
+        for state, row in enumerate(advantages(mdp, policy, gamma)):
+            best = max(range(len(row)), key=row.__getitem__)
+            if row[best] > 1e-9 or 1 not in policy[state]:
+                chosen[state], changed = best, True
+        policy = [
+            [int(action == chosen[state]) for action in range(len(row))]
+            for state, row in enumerate(mdp.outcomes)
+        ]
+    return policy
+
+
 def average(policy: Table, table: Table) -> Row:
     """The mean over the actions of each state, weighted by the policy."""
     return [

@@ -27,6 +27,7 @@ Does not handle: tensors, or several trajectories at once (see `ops`).
 """
 
 from collections.abc import Sequence
+from fractions import Fraction
 from math import isfinite, sqrt
 
 Numbers = Sequence[float]
@@ -167,7 +168,7 @@ def group_advantages(rewards: Numbers) -> list[float]:
     return [(reward - mean) / deviation for reward in rewards]
 
 
-def check_fraction(name: str, value: float) -> None:
+def check_fraction(name: str, value: float | Fraction) -> None:
     """Raise ValueError unless `value` is from 0 to 1."""
     if not 0 <= value <= 1:
         raise ValueError(f"{name} is {value}: it must be from 0 to 1")
