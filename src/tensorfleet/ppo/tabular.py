@@ -17,7 +17,7 @@ from math import exp
 from random import Random
 from typing import NamedTuple
 
-from tensorfleet.ppo.mdp import MDP, sample_episode
+from tensorfleet.ppo.mdp import MDP, sample_episode, total
 from tensorfleet.ppo.reference import clipped_slope, gae_backwards
 
 Policy = list[list[float]]
@@ -36,9 +36,7 @@ def softmax(theta: Policy) -> Policy:
     policy = []
     for row in theta:
         weights = [exp(value - max(row)) for value in row]
-        scale = 0.0
-        for weight in weights:
-            scale += weight
+        scale = float(total(weights))
         policy.append([weight / scale for weight in weights])
     return policy
 
@@ -89,13 +87,18 @@ def epoch(
     `old` is the policy that the samples were taken from.
     """
     policy = softmax(theta)
-    slopes = [[0.0] * len(row) for row in theta]
+    pulls = [[0.0] * len(row) for row in theta]  # g ρ, of all samples
     for state, action, advantage in samples:
         ratio = policy[state][action] / old[state][action]
-        slope = ratio * clipped_slope(ratio, advantage, epsilon) / len(samples)
-        for other, chance in enumerate(policy[state]):
-            slopes[state][other] += slope * ((action == other) - chance)
-    return [
-        [value + rate * slope for value, slope in zip(*rows, strict=True)]
-        for rows in zip(theta, slopes, strict=True)
-    ]
+        slope = clipped_slope(ratio, advantage, epsilon)
+        pulls[state][action] += slope * ratio / len(samples)
+    moved = []
+    for values, chances, row in zip(theta, policy, pulls, strict=True):
+        all_pulls = float(total(row))
+        moved.append(
+            [
+                value + rate * (pull - chance * all_pulls)
+                for value, chance, pull in zip(values, chances, row, strict=True)
+            ]
+        )
+    return moved
