@@ -20,10 +20,10 @@ def test_every_mutant_still_applies(mutant):
         assert net == "chaos" or (mutants.ROOT / net).exists()
 
 
-def test_there_are_bugs_in_all_four_chapters():
+def test_there_are_bugs_in_these_chapters():
     assert len(ALL) >= 20
     chapters = {mutant.file.partition("/")[0] for mutant in ALL}
-    assert chapters == {"hashing", "choices", "router", "fleet"}
+    assert chapters >= {"hashing", "choices", "router", "fleet", "ppo"}
     assert len({mutant.name for mutant in ALL}) == len(ALL)
 
 
