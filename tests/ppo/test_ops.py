@@ -33,7 +33,17 @@ def test_gae_is_its_definition(shape, ends, seed, gamma, lam):
     assert all(map(torch.equal, before, tensors))
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (7, 1), (1000, 1), (37, 3), (5, ops.WIDE)])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (1, 1),
+        (7, 1),
+        (1000, 1),
+        (37, 3),
+        (5, ops.WIDE),
+        (2 * ops.CACHED // ops.WIDE + 3, ops.WIDE),
+    ],
+)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_chunks_and_the_plain_loop_agree(shape, dtype):
     """However the steps are cut."""
@@ -55,6 +65,15 @@ def test_chunks_and_the_plain_loop_agree(shape, dtype):
         rtol=0,
         atol=25 * 40 * torch.finfo(dtype).eps,
     )
+
+
+@pytest.mark.parametrize("cached", [1, 4, 24])
+def test_blocks_of_any_size_agree(cached, monkeypatch):
+    tensors = trajectories((29, 2), 0.05, seed=6)
+    whole = ops.gae(*tensors, 0.99, 0.97)
+    monkeypatch.setattr(ops, "CACHED", cached)
+    # The same sums in another order, of numbers below 100 in doubles.
+    torch.testing.assert_close(ops.gae(*tensors, 0.99, 0.97), whole, rtol=0, atol=1e-11)
 
 
 def test_a_terminated_step_has_no_future_and_a_truncated_one_has():
