@@ -96,6 +96,15 @@ def test_advantages_of_digits_are_rewards_to_come_less_values():
     )
 
 
+@pytest.mark.parametrize("method", language.METHODS)
+def test_a_price_above_all_rewards_keeps_the_policy_where_it_was(method, reference):
+    settings = Settings(updates=8, samples=8, epochs=4, width=16, beta=100.0)
+    _, progress = language.tune(reference, method, settings, seed=1)
+    # Noise moves it by some hundredths of a nat; a penalty that paid, by some nats.
+    assert max(p.kl for p in progress) < 0.5
+    assert progress[-1].kl < 0.05
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("method", language.METHODS)
 def test_tuning_comes_close_to_the_optimum(method):
