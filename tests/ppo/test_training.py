@@ -1,5 +1,6 @@
 """PPO where the right answer is known: values by a sum, a policy by Bellman."""
 
+import copy
 import math
 
 import gymnasium
@@ -167,6 +168,45 @@ def test_a_rollout_with_no_surprise_moves_the_policy_nowhere():
     assert (kl, clipped) == (0.0, 0.0)
     assert torch.equal(agent.log_probs(torch.zeros(1)), before)
     assert agent.values(torch.zeros(1)) > 0.1
+
+
+def test_a_bonus_for_entropy_makes_a_certain_policy_less_certain():
+    """Nothing else moves it: all advantages are equal."""
+    agent = training.Agent(1, 2, 8, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        agent.policy[-1].bias += torch.tensor([2.0, 0.0])
+    before = agent.log_probs(torch.zeros(1)).detach()
+    zeros, no = torch.zeros(5, 2), torch.zeros(5, 2, dtype=torch.bool)
+    actions = (torch.arange(10) % 2).reshape(5, 2)
+    rollout = training.Rollout(
+        zeros[..., None], actions, before[actions], zeros, zeros[..., None], ~no, no
+    )
+    certainties = []
+    for weight in (0.0, 0.1):
+        learner = copy.deepcopy(agent)
+        training.improve(
+            learner,
+            torch.optim.Adam(learner.parameters(), lr=0.01),
+            rollout,
+            Settings(epochs=5, entropy_weight=weight),
+            torch.Generator().manual_seed(0),
+        )
+        certainties.append(learner.log_probs(torch.zeros(1)).max().item())
+    assert certainties[0] == before.max()
+    assert certainties[1] < before.max() - 0.01
+
+
+def test_the_learning_rate_falls_to_0_in_a_line(monkeypatch):
+    rates = []
+
+    def improve(agent, optimizer, *_):
+        rates.extend(group["lr"] for group in optimizer.param_groups)
+        return 0.0, 0.0, 0.0
+
+    monkeypatch.setattr(training, "improve", improve)
+    settings = Settings(total_steps=128, steps_per_update=8, learning_rate=0.5, width=8)
+    training.train(copies(Courier), settings, seed=0)
+    assert rates == [0.5, 0.375, 0.25, 0.125]
 
 
 def test_a_network_is_orthogonal_and_its_last_layer_scaled():
