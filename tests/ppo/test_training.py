@@ -57,8 +57,8 @@ class Courier(gymnasium.Env):
         return np.zeros(1, dtype=np.float32), float(outcome.reward), ended, False, {}
 
 
-def copies(make, number=4, mode=AutoresetMode.SAME_STEP):
-    return SyncVectorEnv([make] * number, autoreset_mode=mode)
+def copies(make, number=4, mode=AutoresetMode.SAME_STEP, copy=True):
+    return SyncVectorEnv([make] * number, autoreset_mode=mode, copy=copy)
 
 
 @pytest.mark.slow
@@ -99,8 +99,10 @@ def test_the_courier_learns_what_bellman_says():
     assert progress[-1].steps == 4_000
 
 
-def test_a_rollout_holds_the_states_that_were_reached_before_any_reset():
-    clocks = copies(lambda: Clock(3, False), number=2)
+@pytest.mark.parametrize("copy", [True, False])
+def test_a_rollout_holds_the_states_that_were_reached_before_any_reset(copy):
+    """Also where the environments write every step into the same array."""
+    clocks = copies(lambda: Clock(3, False), number=2, copy=copy)
     agent = training.Agent(1, 2, 4, torch.Generator().manual_seed(0))
     start, _ = clocks.reset(seed=0)
     rollout, after = training.collect(

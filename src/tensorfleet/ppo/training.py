@@ -98,9 +98,9 @@ class Rollout(NamedTuple):
 class Progress(NamedTuple):
     """After an update: environment steps so far, and what happened in it.
 
-    `returns` are those of the episodes that ended; `kl` is the approximate KL in nats
-    from the policy that played to the one that came of it, `clipped` the share of
-    ratios beyond the clip in the last epoch, `entropy` in nats.
+    `returns` are those of the episodes that ended. The others are means over the last
+    epoch: `kl` the approximate KL in nats from the policy that played to the one that
+    learns, `clipped` the share of ratios beyond the clip, `entropy` in nats.
     """
 
     steps: int
@@ -191,7 +191,8 @@ def collect(
     """Play on from `observation`, and return what was played and where it stands."""
     steps = []
     for _ in range(num_steps):
-        seen = torch.as_tensor(observation, dtype=torch.float32, device=CPU)
+        # Copies, all of them: environments may write the next step into the same array.
+        seen = torch.tensor(observation, dtype=torch.float32, device=CPU)
         with torch.no_grad():
             log_probs = agent.log_probs(seen)
         actions = torch.multinomial(log_probs.exp(), 1, generator=generator)
@@ -206,10 +207,10 @@ def collect(
                 seen,
                 actions.squeeze(1),
                 log_probs.gather(1, actions).squeeze(1),
-                torch.as_tensor(rewards, dtype=torch.float32, device=CPU),
-                torch.as_tensor(reached, dtype=torch.float32, device=CPU),
-                torch.as_tensor(terminated, device=CPU),
-                torch.as_tensor(truncated, device=CPU),
+                torch.tensor(rewards, dtype=torch.float32, device=CPU),
+                torch.tensor(reached, dtype=torch.float32, device=CPU),
+                torch.tensor(terminated, device=CPU),
+                torch.tensor(truncated, device=CPU),
             )
         )
     return Rollout(*map(torch.stack, zip(*steps, strict=True))), observation
