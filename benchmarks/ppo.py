@@ -39,7 +39,7 @@ def cases(quick: bool) -> list[Callable[[], Case]]:
 
 def shapes(quick: bool) -> list[tuple[int, int]]:
     """(steps, environments), from what waits for launches to what waits for memory."""
-    return [(128, 8), small(quick), (1024, 256), large(quick)]
+    return [(128, 8), small(quick), (1024, 256), (1024, 2048), large(quick)]
 
 
 def small(quick: bool) -> tuple[int, int]:
