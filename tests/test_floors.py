@@ -23,8 +23,11 @@ CHAPTERS = {name.split(".")[1] for name in MODULES if name.count(".") == 2} - {
 }
 # The parts of a chapter that may see tensors, and the widget of explorables; every
 # other module is standard library only.
-TENSOR_MODULES = {"ops", "kernel", "arguments", "workload", "widget"}
-TENSOR_MODULES |= {"allocations", "fused"}
+TENSOR_MODULES = {
+    *("ops", "kernel", "arguments", "workload", "widget"),
+    *("allocations", "fused", "meter", "model", "networks"),
+    *("training", "classify", "language"),
+}
 
 
 def is_standard_library_only(name: str) -> bool:

@@ -1,0 +1,82 @@
+"""Likely mistakes in the exercises on loss: `check` must find each of them."""
+
+from math import exp, log
+
+from tests.exercises import solutions_loss as solutions
+
+
+def added(pairs, num_places):
+    sums = [0.0] * num_places
+    for target, value in pairs:
+        sums[target] += value
+    return sums
+
+
+# Each with what it does wrong.
+MISTAKES = [
+    # exponentials of the logits as they are
+    (
+        "loss.log_sum_exp",
+        lambda logits: log(sum(exp(min(x, 700)) for x in logits)),
+    ),
+    # the largest is subtracted and not added again
+    (
+        "loss.log_sum_exp",
+        lambda logits: log(sum(exp(x - max(logits)) for x in logits)),
+    ),
+    # points uphill
+    (
+        "loss.gradient",
+        lambda logits, target: [-slope for slope in solutions.gradient(logits, target)],
+    ),
+    # the probabilities alone
+    (
+        "loss.gradient",
+        lambda logits, target: [
+            slope + (i == target)
+            for i, slope in enumerate(solutions.gradient(logits, target))
+        ],
+    ),
+    # the mean of the batches' means
+    (
+        "loss.mean_perplexity",
+        lambda batches: exp(sum(mean for mean, _ in batches) / len(batches)),
+    ),
+    # the mean of the batches' perplexities
+    (
+        "loss.mean_perplexity",
+        lambda batches: (
+            sum(count * exp(mean) for mean, count in batches)
+            / sum(count for _, count in batches)
+        ),
+    ),
+    # adds the sums as if both were relative to the same maximum
+    (
+        "loss.merge",
+        lambda first, second: (max(first[0], second[0]), first[1] + second[1]),
+    ),
+    # undoes the shift, and overflows or vanishes
+    (
+        "loss.merge",
+        lambda first, second: (
+            max(first[0], second[0]),
+            sum(t * exp(min(m, 700)) for m, t in (first, second))
+            / exp(min(max(first[0], second[0]), 700)),
+        ),
+    ),
+    # divides by all tokens, the ignored ones too
+    (
+        "loss.weight_gradient",
+        lambda inputs, weight, targets: [
+            [g * sum(t != -100 for t in targets) / len(targets) for g in row]
+            for row in solutions.weight_gradient(inputs, weight, targets)
+        ],
+    ),
+    # the ignored tokens count as the last class
+    (
+        "loss.weight_gradient",
+        lambda inputs, weight, targets: solutions.weight_gradient(
+            inputs, weight, [len(weight) - 1 if t == -100 else t for t in targets]
+        ),
+    ),
+]
