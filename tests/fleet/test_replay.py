@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 from itertools import islice
-from operator import methodcaller
 
 import pytest
 
 from tensorfleet.fleet import replay
+from tensorfleet.fleet.deeds import Deed
 from tensorfleet.fleet.live import LiveArrivals, Recording, Tables
 from tensorfleet.fleet.replay import Past, Replay, dump, load, overrule
 from tensorfleet.fleet.running import build, resolve
@@ -67,9 +67,9 @@ def replayed(past, flight, names):
 @pytest.mark.parametrize("policy", POLICIES)
 def test_the_same_decision_has_the_same_outcome(policy, routers):
     run, past, ended = start(policy, 4, routers=routers)
-    past.do(methodcaller("set_slowdown", "gpu-1", 2000))
+    past.do(Deed("set_slowdown", "gpu-1", 2000))
     ended += go_on(run, past, 2.03)
-    past.do(methodcaller("set_slowdown", "gpu-1", 1000))
+    past.do(Deed("set_slowdown", "gpu-1", 1000))
     ended += go_on(run, past, 0.5)
     old = past.snapshots[0].time
     chosen = [flight for flight in ended if flight.arrival > old and flight.instance]
@@ -131,7 +131,7 @@ def test_the_books_balance_after_a_decision_is_overruled():
 
 def test_what_is_out_of_the_pool_is_left_out():
     run, past, _ = start("tensorfleet", 3)
-    past.do(methodcaller("crash", "gpu-0"))
+    past.do(Deed("crash", "gpu-0"))
     go_on(run, past, 5)
     flight = run.flights[-1]
     assert list(replayed(past, flight, ["gpu-0", "gpu-1"])) == ["gpu-1"]
@@ -141,7 +141,7 @@ def test_a_deed_at_the_time_of_a_snapshot_is_done_once_in_a_replay():
     for deed_first in (True, False):
         run, past, _ = start("tensorfleet", 1)
         past.interval_ns = 0
-        crash = methodcaller("crash", "gpu-2")
+        crash = Deed("crash", "gpu-2")
         for step in (past.do, None) if deed_first else (None, past.do):
             past.keep() if step is None else step(crash)
         past.interval_ns = 100 * SECOND

@@ -5,11 +5,11 @@ counted. A rung that seems idle on an ordinary day is here for the day that is n
 """
 
 from dataclasses import replace
-from operator import methodcaller
 
 import pytest
 
 from tensorfleet.fleet import SCENARIOS, simulate
+from tensorfleet.fleet.deeds import Deed
 from tensorfleet.fleet.simulation import Simulation
 from tensorfleet.fleet.workloads import Crowd
 from tensorfleet.router import AdapterKey, Revision, Router, RouterConfig
@@ -126,7 +126,7 @@ def seconds_to_swap(rate, deadline_ns):
         costs=fleet.machine.costs.work_costs(fleet.machine.pcie_bytes_per_s),
     )
     key = AdapterKey("adapter-0", fleet.workload.model)
-    publish = methodcaller("publish", key, Revision("new", 1))
+    publish = Deed("publish", key, Revision("new", 1))
     simulation = Simulation(
         fleet.fleet("tensorfleet"),
         [Router(config)],

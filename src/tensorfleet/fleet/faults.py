@@ -9,10 +9,10 @@ Does not handle: faults at random times. The fault simulator of the tests has th
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from operator import methodcaller
 from typing import Protocol
 
 from tensorfleet.fleet.config import FleetConfig
+from tensorfleet.fleet.deeds import Deed
 from tensorfleet.fleet.simulation import Event
 from tensorfleet.router.messages import AdapterKey, Revision
 
@@ -43,8 +43,8 @@ class Crash:
         self, fleet: FleetConfig, keys: Sequence[AdapterKey], duration_ns: int
     ) -> Iterator[Event]:
         for name in _names(fleet, self.share):
-            yield round(self.at * duration_ns), methodcaller("crash", name)
-            back = methodcaller("restore", name, keep_host=False)
+            yield round(self.at * duration_ns), Deed("crash", name)
+            back = Deed("restore", name, keep_host=False)
             yield round(self.until * duration_ns), back
 
 
@@ -66,9 +66,9 @@ class Slow:
         self, fleet: FleetConfig, keys: Sequence[AdapterKey], duration_ns: int
     ) -> Iterator[Event]:
         for name in _names(fleet, self.share):
-            slow = methodcaller("set_slowdown", name, self.per_mille)
+            slow = Deed("set_slowdown", name, self.per_mille)
             yield round(self.at * duration_ns), slow
-            normal = methodcaller("set_slowdown", name, 1000)
+            normal = Deed("set_slowdown", name, 1000)
             yield round(self.until * duration_ns), normal
 
 
@@ -88,7 +88,7 @@ class BlackHole:
     ) -> Iterator[Event]:
         for name in _names(fleet, self.share):
             for when, on in ((self.at, True), (self.until, False)):
-                yield round(when * duration_ns), methodcaller("fail_fast", name, on)
+                yield round(when * duration_ns), Deed("fail_fast", name, on)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class Join:
     ) -> Iterator[Event]:
         for name in _names(fleet, self.share):
             config = replace(fleet.instances[0], name=f"new-{name}")
-            yield round(self.at * duration_ns), methodcaller("add_instance", config)
+            yield round(self.at * duration_ns), Deed("add_instance", config)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ class Leave:
         self, fleet: FleetConfig, keys: Sequence[AdapterKey], duration_ns: int
     ) -> Iterator[Event]:
         for name in _names(fleet, self.share):
-            yield round(self.at * duration_ns), methodcaller("remove_instance", name)
+            yield round(self.at * duration_ns), Deed("remove_instance", name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +151,10 @@ class Revisions:
         chosen = keys[: self.adapters]
         for place, key in enumerate(chosen):
             when = round((self.at + span * place / len(chosen)) * duration_ns)
-            yield when, methodcaller("publish", key, Revision("second", 1))
+            yield when, Deed("publish", key, Revision("second", 1))
             if place % 5 == 4:
                 later = (when + duration_ns) // 2
-                yield later, methodcaller("publish", key, Revision("first", 2))
+                yield later, Deed("publish", key, Revision("first", 2))
 
 
 def _names(fleet: FleetConfig, share: float) -> list[str]:

@@ -10,14 +10,13 @@ are 600 adapters, so that slots are as scarce as there.
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from operator import methodcaller
 
+from tensorfleet.fleet.deeds import Deed
 from tensorfleet.fleet.live import LiveArrivals, Recording, Tables
 from tensorfleet.fleet.machines import COSTS, HUB, MACHINE
 from tensorfleet.fleet.metrics import SECOND
 from tensorfleet.fleet.panel_run import LiveRun
 from tensorfleet.fleet.popularity import RANKS, adapter_keys
-from tensorfleet.fleet.replay import Deed
 from tensorfleet.fleet.scenario import Scenario
 from tensorfleet.fleet.workloads import Workload
 from tensorfleet.router import RouterConfig
@@ -151,24 +150,24 @@ class LiveFleet:
         """The hub has a new revision of the hottest adapter."""
         self.generation += 1
         revision = Revision(f"content {self.generation}", self.generation)
-        self._do(methodcaller("publish", self.keys[0], revision))
+        self._do(Deed("publish", self.keys[0], revision))
         self.say(f"revision {self.generation} of {self.keys[0].adapter} is published")
 
     def kill(self, name: str) -> None:
         """An instance crashes, or is back."""
         self.down ^= {name}
         if name in self.down:
-            self._do(methodcaller("crash", name))
+            self._do(Deed("crash", name))
             self.say(f"{name} has crashed, and all that it had is lost")
         else:
-            self._do(methodcaller("restore", name, keep_host=False))
+            self._do(Deed("restore", name, keep_host=False))
             self.say(f"{name} is back, and empty")
 
     def slow(self, name: str) -> None:
         """An instance takes twice as long, or no longer does."""
         self.slowed ^= {name}
         is_slow = name in self.slowed
-        self._do(methodcaller("set_slowdown", name, SLOWED if is_slow else 1000))
+        self._do(Deed("set_slowdown", name, SLOWED if is_slow else 1000))
         said = "takes twice as long for everything" if is_slow else "is fast again"
         self.say(f"{name} {said}")
 
@@ -180,7 +179,7 @@ class LiveFleet:
             return
         for run in self.runs:
             machine = replace(run.simulation.fleet.instances[0], name=f"gpu-{number}")
-            run.past.do(methodcaller("add_instance", machine))
+            run.past.do(Deed("add_instance", machine))
         self.say(f"gpu-{number} joins, empty")
 
     def _do(self, deed: Deed) -> None:

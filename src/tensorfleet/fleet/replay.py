@@ -19,10 +19,11 @@ overrun, of which no snapshot is taken, since that would take too long.
 
 import gc
 import pickle
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from tensorfleet.fleet.deeds import Deed
 from tensorfleet.fleet.flights import Flight
 from tensorfleet.fleet.live import Recording
 from tensorfleet.fleet.metrics import SECOND
@@ -37,8 +38,6 @@ KEPT = 3  # snapshots
 MOST_FLYING = 1200  # requests under way in a fleet of which a snapshot is taken
 SLICE_NS = SECOND // 10
 PATIENCE_NS = 60 * SECOND  # after which a replayed request counts as endless
-
-Deed = Callable[[Simulation], object]
 
 
 class Snapshot(NamedTuple):
