@@ -177,6 +177,8 @@ def try_2_too_short_and_too_long(panel):
 
 
 def try_3_the_opposite_in_chinese(panel):
+    panel.act("smoothing", "none")
+    panel.act("tokenizer", "13a")
     panel.act("second", "")
     panel.act("first", "病人服药期间不得饮酒")
     panel.act("candidate", "病人服药期间可以饮酒")
