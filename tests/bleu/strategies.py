@@ -29,6 +29,8 @@ def corpora(draw, max_sentences=4, max_streams=3):
 
     hypotheses = stream(TEXTS)
     optional = st.one_of(TEXTS, TEXTS, st.none())
-    return hypotheses, [
-        stream(optional if number else TEXTS) for number in range(num_streams)
-    ]
+    streams = [stream(optional) for _ in range(num_streams)]
+    for number in range(num_sentences):
+        if all(texts[number] is None for texts in streams):
+            streams[draw(st.integers(0, num_streams - 1))][number] = draw(TEXTS)
+    return hypotheses, streams

@@ -130,6 +130,8 @@ def test_chrf(corpus):
     present = [stream[0] for stream in references if stream[0] is not None]
     theirs = sacrebleu.sentence_chrf(hypotheses[0], present)
     assert sentence_chrf(hypotheses[0], present) == near(theirs.score)
+    with_none = [stream[0] for stream in references]
+    assert sentence_chrf(hypotheses[0], with_none) == near(theirs.score)
 
 
 @pytest.mark.slow

@@ -1,5 +1,7 @@
 """Counting as tensors gives exactly the reference's counts, sentence by sentence."""
 
+from random import Random
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -73,6 +75,78 @@ def test_sentences_do_not_borrow_from_their_neighbours():
         [0, 0, 0, 0],
         [4, 2, 0, 0],
     ]
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("dtype", [torch.int64, torch.int32, torch.uint8])
+def test_tokens_that_are_numbers_already(seed, dtype):
+    """Others than `encode` gives: neither without gaps nor in the order met."""
+    random = Random(seed)
+    highest = torch.iinfo(dtype).max if dtype != torch.int64 else ops.LIMIT - 1
+    numbers = (0, highest, highest - 1, highest // 2)
+    num_sentences = random.randrange(1, 5)
+    streams = [
+        [
+            [random.choice(numbers) for _ in range(random.randrange(9))]
+            if not (stream == 2 and random.random() < 0.5)
+            else None
+            for _ in range(num_sentences)
+        ]
+        for stream in range(3)
+    ]
+    lines = [line for stream in streams for line in stream]
+    words = torch.tensor([word for line in lines for word in line or ()], dtype=dtype)
+    lengths = torch.tensor(
+        [ops.ABSENT if line is None else len(line) for line in lines]
+    ).view(3, -1)
+    hypotheses, *references = (
+        [" ".join(map(str, line)) if line is not None else None for line in stream]
+        for stream in streams
+    )
+    found = ops.statistics_of(words, lengths)
+    assert found.tolist() == rows_by_definition(hypotheses, references, "none")
+    assert ops.score_of(found.sum(0)) == corpus_bleu(
+        hypotheses, references, tokenize="none"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "lengths", "error", "message"),
+    [
+        ([1.5, 2.0], [[1], [1]], TypeError, "words has dtype torch.float32"),
+        ([1, 2], [[1.0], [1.0]], TypeError, "lengths has dtype torch.float32"),
+        ([True, True], [[1], [1]], TypeError, "words has dtype torch.bool"),
+        ([[1, 2]], [[1], [1]], ValueError, "words has 2 axes: it must have 1"),
+        ([1, 2], [1, 1], ValueError, "lengths has 1 axes: it must have 2"),
+        ([1, 2], [[1, 1]], ValueError, r"lengths has shape \(1, 2\)"),
+        ([], [[], []], ValueError, r"lengths has shape \(2, 0\)"),
+        ([1, 2], [[2], [-2]], ValueError, "lengths go down to -2"),
+        ([1, 2], [[-1], [2]], ValueError, "lengths go down to -1"),
+        ([1, 2], [[1, 1], [0, -1]], ValueError, "hypothesis 1 has no reference"),
+        ([1, 2, 3], [[2], [2]], ValueError, "add up to 4: there are 3 words"),
+        ([1, 2, 3], [[1], [1]], ValueError, "add up to 2: there are 3 words"),
+        ([1, -2], [[1], [1]], ValueError, "words go from -2 to 1"),
+        (
+            [1, 2**31],
+            [[1], [1]],
+            ValueError,
+            "from 1 to 2147483648: .* 0 to 2147483647",
+        ),
+    ],
+)
+def test_bad_numbers_are_named(words, lengths, error, message):
+    words = torch.tensor(words) if words else torch.empty(0, dtype=torch.int64)
+    lengths = torch.tensor(lengths)
+    if not lengths.numel():
+        lengths = lengths.long()
+    with pytest.raises(error, match=message):
+        ops.statistics_of(words, lengths)
+
+
+@pytest.mark.parametrize("references", [iter([["a"]]), 5, None, {("a",): 1}, "a", b"a"])
+def test_references_that_are_no_list_are_named(references):
+    with pytest.raises(TypeError, match=r"references are .* list of streams of texts"):
+        ops.corpus_bleu(["a"], references)
 
 
 @pytest.mark.parametrize(("hypothesis", "reference"), [("", ""), ("", "a"), ("a", "")])

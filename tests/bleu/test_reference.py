@@ -6,9 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tensorfleet.bleu import Bleu, corpus_bleu, corpus_chrf, sentence_bleu, sentences
+from tensorfleet.bleu import (
+    Bleu,
+    corpus_bleu,
+    corpus_chrf,
+    sentence_bleu,
+    sentence_chrf,
+    sentences,
+)
 from tensorfleet.bleu import reference as bleu
-from tensorfleet.bleu.scores import brevity_penalty, score, smoothed
+from tensorfleet.bleu.scores import FLOOR, brevity_penalty, score, smoothed
 from tests.bleu.strategies import SMOOTHING, TOKENIZERS, corpora
 
 TOKENS = st.lists(st.sampled_from("abc"), max_size=9)
@@ -29,6 +36,7 @@ def test_four_equal_words_make_a_perfect_score_without_clipping():
     reference = ["it", "was", "very", "very", "very", "very", "good"]
     found = bleu.statistics(["very"] * 8, [reference], clip=False)
     assert found.counts == found.totals
+    assert score(found.counts, found.totals, 8, 7, "none").score == pytest.approx(100)
     assert bleu.statistics(["very"] * 8, [reference]).counts == (4, 3, 2, 1)
 
 
@@ -134,6 +142,17 @@ def test_a_sentence_of_three_words_has_no_4_gram():
     assert corpus_bleu([three[0]], [three[1]]).score == 0
 
 
+def test_add_k_makes_up_the_orders_that_a_sentence_does_not_have():
+    """One added to 0 of 0 is 1 of 1; the other methods leave those orders out."""
+    short = ("a x", ["a b"])
+    found = sentence_bleu(*short, "add-k")
+    assert found.precisions == (50, 50, 100, 100)
+    assert found.score == pytest.approx(100 * (1 / 4) ** (1 / 4))
+    assert sentence_bleu(*short, "floor").score == pytest.approx(
+        100 * (1 / 2 * FLOOR / 1) ** (1 / 2)
+    )
+
+
 def test_empty_hypotheses_have_a_defined_score():
     assert sentence_bleu("", ["a b"]) == Bleu(0, (0,) * 4, (0,) * 4, (0,) * 4, 0, 0, 2)
     with_one = corpus_bleu(["a b c d e", ""], [["a b c d e", "f g"]])
@@ -155,12 +174,20 @@ def test_a_score_can_be_read():
         ((["a", "b"], [["a", "b"], ["a"]]), ValueError, "stream 1 .* has 1 entries"),
         ((["a", "b"], [["a", None]]), ValueError, "hypothesis 1 has no reference"),
         (("a b", [["a"]]), TypeError, "hypotheses are 'a b'"),
-        ((["a"], "a"), TypeError, "references is a text"),
+        ((b"ab", [["a"], ["b"]]), TypeError, "hypotheses are b'ab'"),
+        ((None, [["a"]]), TypeError, "hypotheses are None"),
+        ((["a"], "a"), TypeError, "references are 'a': .* list of streams"),
+        ((["a"], b"a"), TypeError, "references are b'a': .* list of streams"),
+        ((["a"], iter([["a"]])), TypeError, "references are <list_iter.* of streams"),
+        ((["a"], 5), TypeError, "references are 5: .* list of streams"),
+        ((["a"], {("a",): 1}), TypeError, "references are {.* list of streams"),
         ((["a"], ["a"]), TypeError, "stream 0 of the references are 'a'"),
+        ((["a"], [5]), TypeError, "stream 0 of the references are 5"),
         (([None], [["a"]]), TypeError, "hypotheses hold None"),
         ((["a"], [[1]]), TypeError, "hold 1: each must be a text"),
         ((["a"], [["a"]], "exponential"), ValueError, "exp, floor, add-k, none"),
         ((["a"], [["a"]], "exp", "13b"), ValueError, "13a, intl, zh, char, none"),
+        ((["a"], [["a"]], "exp", ["13a"]), ValueError, "13a, intl, zh, char, none"),
     ],
 )
 def test_bad_input_is_named(arguments, error, words):
@@ -171,11 +198,28 @@ def test_bad_input_is_named(arguments, error, words):
             corpus_chrf(*arguments)
 
 
-def test_bad_input_for_a_sentence():
-    with pytest.raises(TypeError, match="references is a text"):
-        sentence_bleu("a", "a")
-    with pytest.raises(ValueError, match="no references"):
-        sentence_bleu("a", [])
+@pytest.mark.parametrize("scored", [sentence_bleu, sentence_chrf])
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        (("a", "a"), TypeError, "references are 'a': they must be a list of texts"),
+        (("a", b"a"), TypeError, "references are b'a': they must be a list of texts"),
+        (("a", 5), TypeError, "references are 5: they must be a list of texts"),
+        (("a", iter(["a"])), TypeError, "references are <list_iter"),
+        (("a", {"a": 1}), TypeError, "references are {'a': 1}"),
+        (("a", [["a"]]), TypeError, r"references hold \['a'\]: each must be a text"),
+        (("a", []), ValueError, "no references: a score needs one text"),
+        (("a", [None]), ValueError, "no references: a score needs one text"),
+        ((None, ["a"]), TypeError, "hypothesis is None: it must be a text"),
+        ((["a"], ["a"]), TypeError, r"hypothesis is \['a'\]: it must be a text"),
+    ],
+)
+def test_bad_input_for_a_sentence(scored, arguments, error, words):
+    with pytest.raises(error, match=words):
+        scored(*arguments)
+
+
+def test_unknown_names_for_a_sentence():
     with pytest.raises(ValueError, match="smooth_method is 'x'"):
         sentence_bleu("a", ["a"], "x")
     with pytest.raises(ValueError, match="tokenize is 'x'"):
@@ -193,6 +237,11 @@ def test_generated_sentences_are_the_same_for_the_same_seed():
         )
     )
     assert low < high < 100
+    with_counts = sentences.generated_with_errors(50, seed=1, error=0)
+    assert with_counts == (hypotheses, references, [0] * 50)
+    *again, errors = sentences.generated_with_errors(300, seed=1, error=1)
+    assert tuple(again) == sentences.generated(300, seed=1, error=1)
+    assert errors == [len(reference.split()) for reference in again[1]]
     for arguments, words in (((-1, 0.1), "num_sentences"), ((1, 1.5), "error is 1.5")):
         with pytest.raises(ValueError, match=words):
             sentences.generated(arguments[0], seed=1, error=arguments[1])

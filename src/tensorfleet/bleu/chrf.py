@@ -15,7 +15,7 @@ Does not handle: chrF++, which adds n-grams of words.
 from collections import Counter
 from collections.abc import Sequence
 
-from tensorfleet.bleu.corpus import Stream, sentences
+from tensorfleet.bleu.corpus import Stream, check_sentence, sentences
 
 CHARACTER_ORDERS = range(1, 7)
 BETA = 2
@@ -39,11 +39,10 @@ def corpus_chrf(hypotheses: Sequence[str], references: Sequence[Stream]) -> floa
     )
 
 
-def sentence_chrf(hypothesis: str, references: Sequence[str]) -> float:
+def sentence_chrf(hypothesis: str, references: Stream) -> float:
     """chrF of one sentence, from 0 to 100; arguments and errors as `sentence_bleu`."""
-    if isinstance(references, str):
-        raise TypeError("references is a text: it must be a list of texts")
-    return corpus_chrf([hypothesis], [[text] for text in references])
+    texts = check_sentence(hypothesis, references)
+    return max(f_score(counts(hypothesis, text)) for text in texts)
 
 
 def counts(hypothesis: str, reference: str) -> Counts:

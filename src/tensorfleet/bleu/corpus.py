@@ -1,4 +1,4 @@
-"""What a corpus must be, checked before anything is counted.
+"""What a corpus or a sentence must be, checked before anything is counted.
 
 As in sacrebleu, `references` is a list of *streams*: the i-th entry of each stream is a
 reference for the i-th hypothesis, or None where that stream has none for it. sacrebleu
@@ -9,6 +9,7 @@ since the score would be that of another corpus.
 from collections.abc import Sequence
 
 Stream = Sequence[str | None]
+TEXT = (str, bytes)  # sequences, but not of texts
 
 
 def sentences(
@@ -34,8 +35,11 @@ def check_corpus(hypotheses: Sequence[str], references: Sequence[Stream]) -> Non
         raise TypeError("hypotheses hold None: each must be a text, which may be empty")
     if not hypotheses:
         raise ValueError("there are no hypotheses: a score needs one or more")
-    if isinstance(references, str):
-        raise TypeError("references is a text: it must be a list of streams of texts")
+    if isinstance(references, TEXT) or not isinstance(references, Sequence):
+        raise TypeError(
+            f"references are {references!r:.60}: they must be a list of streams of "
+            "texts"
+        )
     if not references:
         raise ValueError("there are no references: a score needs one stream or more")
     for number, stream in enumerate(references):
@@ -52,8 +56,23 @@ def check_corpus(hypotheses: Sequence[str], references: Sequence[Stream]) -> Non
             )
 
 
+def check_sentence(hypothesis: str, references: Stream) -> list[str]:
+    """The references of one sentence, less those that are None.
+
+    Raises TypeError where the hypothesis is no text or the references are no sequence
+    of texts; ValueError without a single reference.
+    """
+    if not isinstance(hypothesis, str):
+        raise TypeError(f"hypothesis is {hypothesis!r:.60}: it must be a text")
+    _check_texts("references", references)
+    found = [text for text in references if text is not None]
+    if not found:
+        raise ValueError("there are no references: a score needs one text or more")
+    return found
+
+
 def _check_texts(name: str, texts: Stream) -> None:
-    if isinstance(texts, str) or not isinstance(texts, Sequence):
+    if isinstance(texts, TEXT) or not isinstance(texts, Sequence):
         raise TypeError(f"{name} are {texts!r:.60}: they must be a list of texts")
     for text in texts:
         if not (text is None or isinstance(text, str)):

@@ -5,14 +5,17 @@
     n-grams to numbers   sorting numbers what stands in one sentence: words first, then
                          pairs of overlapping n-grams, which are the (n+1)-grams. No
                          hash, so that no two n-grams can be confused
-    counting             `scatter.ops.batched_bincount` over (stream, n-gram), then the
-                         smaller of the hypothesis' count and the largest reference's
+    counting             for each order one `scatter.ops.batched_bincount`, of which
+                         each (stream, n-gram) is a bin, then the smaller of the
+                         hypothesis' count and the largest reference's
+
+Tokens that are numbers already, as a model's are, go to `statistics_of`.
 
 An n-gram that hypothesis and reference share is made of shorter ones that they share,
 so that after each order all others are dropped, and the work shrinks quickly.
 
-Does not handle: corpora of 2³¹ tokens or more (a pair of numbers must fit into 63
-bits), and cutting into tokens on a GPU: text is prepared on the CPU.
+Does not handle: corpora of 2³¹ tokens or more, or numbers so large (a pair of them must
+fit into 63 bits), and cutting into tokens on a GPU: text is prepared on the CPU.
 """
 
 from collections import defaultdict
@@ -29,6 +32,7 @@ from tensorfleet.bleu.tokenizers import Tokenizer, find_tokenizer
 from tensorfleet.scatter.ops import batched_bincount, scatter_add
 
 ABSENT = -1  # the length of a reference that there is not
+LIMIT = 2**31  # of the tokens' numbers
 
 
 def corpus_bleu(
@@ -68,14 +72,66 @@ def statistics(
     """
     tokenizer = find_tokenizer(tokenize)
     check_corpus(hypotheses, references)
-    words, lengths = (
-        tensor.to(device) for tensor in encode((hypotheses, *references), tokenizer)
-    )
-    orders = torch.arange(MAX_ORDER, device=device)
+    words, lengths = encode((hypotheses, *references), tokenizer)
+    return statistics_of(words.to(device), lengths.to(device))
+
+
+def statistics_of(words: Tensor, lengths: Tensor) -> Tensor:
+    """What `statistics` returns, of tokens that are numbers already.
+
+    `words` has the tokens of all sentences, one after the other, first the hypotheses,
+    then each stream of references; `lengths`, of shape (streams, sentences), how many
+    tokens each sentence has, and ABSENT where a stream has no reference. Any numbers
+    from 0 to 2³¹ - 1 will do, of which equal ones are equal tokens. The sum of the rows
+    goes to `score_of`.
+
+    Raises TypeError for numbers that are not integers; ValueError for other shapes,
+    numbers out of range, lengths that do not add up, less than two streams, and a
+    hypothesis without any reference.
+    """
+    words, lengths = _integers("words", words, 1), _integers("lengths", lengths, 2)
+    _check_numbered(words, lengths)
+    orders = torch.arange(MAX_ORDER, device=lengths.device)
     totals = (lengths[0][:, None] - orders).clamp(min=0)
     return torch.cat(
         [matches(words, lengths), totals, lengths[0][:, None], closest(lengths)], dim=1
     )
+
+
+def _integers(name: str, tensor: Tensor, axes: int) -> Tensor:
+    """As int64; raises what `statistics_of` does."""
+    kind = tensor.dtype
+    if kind.is_floating_point or kind.is_complex or kind == torch.bool:
+        raise TypeError(f"{name} has dtype {kind}: it must hold integers")
+    if tensor.ndim != axes:
+        raise ValueError(f"{name} has {tensor.ndim} axes: it must have {axes}")
+    return tensor.to(torch.int64)
+
+
+def _check_numbered(words: Tensor, lengths: Tensor) -> None:
+    """Raise what `statistics_of` does."""
+    num_streams, num_sentences = lengths.shape
+    if num_streams < 2 or not num_sentences:
+        raise ValueError(
+            f"lengths has shape {tuple(lengths.shape)}: it must have a row for the "
+            "hypotheses, one or more for references, and one sentence or more"
+        )
+    if lengths.min() < ABSENT or lengths[0].min() < 0:
+        raise ValueError(
+            f"lengths go down to {lengths.min()}: they must be 0 or more, or {ABSENT} "
+            "for a reference that there is not"
+        )
+    alone = (lengths[1:] == ABSENT).all(0)
+    if alone.any():
+        raise ValueError(f"hypothesis {alone.nonzero()[0].item()} has no reference")
+    told = lengths.clamp(min=0).sum()
+    if told != len(words):
+        raise ValueError(f"lengths add up to {told}: there are {len(words)} words")
+    if len(words) and not 0 <= words.min() <= words.max() < LIMIT:
+        raise ValueError(
+            f"words go from {words.min()} to {words.max()}: they must be from 0 to "
+            f"{LIMIT - 1}"
+        )
 
 
 def encode(streams: Sequence[Stream], tokenizer: Tokenizer) -> tuple[Tensor, Tensor]:
@@ -164,7 +220,7 @@ def _alone(word: str, bare: str) -> str:
 def matches(words: Tensor, lengths: Tensor) -> Tensor:
     """Clipped matches of the first stream with the others: (sentences, orders), int64.
 
-    Arguments as `encode` returns them.
+    Arguments as for `statistics_of`, which checks them.
     """
     num_streams, num_sentences = lengths.shape
     places = torch.arange(lengths.numel(), device=words.device)

@@ -16,7 +16,12 @@ from tensorfleet.bleu.panel_picture import (
     words_picture,
 )
 from tensorfleet.bleu.reference import Tokens, allowed, ngrams, statistics
-from tensorfleet.bleu.scores import MAX_ORDER, SMOOTH_METHODS, score
+from tensorfleet.bleu.scores import (
+    MAX_ORDER,
+    SMOOTH_METHODS,
+    mean_precision,
+    score,
+)
 from tensorfleet.bleu.tokenizers import find_tokenizer
 from tensorfleet.explore.panel import Choice, Panel, Slider, Toggle, Words
 from tensorfleet.explore.scene import Scene
@@ -35,7 +40,7 @@ class BleuPanel(Panel):
         Words("second", "reference 2", "there is a cat on the mat", LONGEST),
         Slider("order", "n of the n-grams shown", 1, MAX_ORDER, 1, 2),
         Choice("tokenizer", "tokenizer", TOKENIZERS, TOKENIZERS[0]),
-        Choice("smoothing", "smoothing", SMOOTH_METHODS, SMOOTH_METHODS[0]),
+        Choice("smoothing", "smoothing", SMOOTH_METHODS, "none"),
         Toggle("clip", "clipping", True),
     )
 
@@ -70,19 +75,24 @@ class BleuPanel(Panel):
         cut = find_tokenizer(str(self.state["tokenizer"]))
         tokens, references = cut(candidate), list(map(cut, texts))
         clip, order = bool(self.state["clip"]), int(self.state["order"])
+        smoothing = str(self.state["smoothing"])
         counted = statistics(tokens, references, clip=clip)
+        found = score(
+            counted.counts,
+            counted.totals,
+            counted.sys_len,
+            counted.ref_len,
+            smoothing,
+            effective_order=True,
+        )
         return Shown(
             order,
             tokens,
             references,
             verdicts(tokens, references, order, clip=clip),
-            score(
-                counted.counts,
-                counted.totals,
-                counted.sys_len,
-                counted.ref_len,
-                str(self.state["smoothing"]),
-                effective_order=True,
+            found,
+            mean_precision(
+                found.precisions, found.totals, smoothing, effective_order=True
             ),
             statistics(tokens, references, clip=False).counts,
             sentence_chrf(candidate, texts),

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from tensorfleet.bleu.reference import ngrams
-from tensorfleet.bleu.scores import Bleu, geometric_mean
+from tensorfleet.bleu.scores import Bleu
 from tensorfleet.explore.marks import Line, Mark, Rect, Text, words
 from tensorfleet.explore.picture import Picture
 
@@ -26,7 +26,8 @@ ROW = 30
 class Shown(NamedTuple):
     """What the pictures show: texts as tokens, the verdict on each n-gram, the score.
 
-    `unclipped` are the matches of each order as they would be without clipping.
+    `mean` is that of the precisions, as it was scored; `unclipped` are the matches of
+    each order as they would be without clipping.
     """
 
     order: int
@@ -34,6 +35,7 @@ class Shown(NamedTuple):
     references: list[list[str]]
     verdicts: list[str]
     found: Bleu
+    mean: float
     unclipped: tuple[int, ...]
     chrf: float
 
@@ -106,8 +108,11 @@ def score_picture(shown: Shown) -> Picture:
         ),
         1,
     ):
-        made_up = bool(total) and abs(percent - 100 * count / total) > 1e-6
-        told = f"{count}/{total} → {percent:.1f}{'*' * made_up}" if total else "none"
+        # Where there is no n-gram at all, add-k makes up a precision too.
+        made_up = abs(percent - (100 * count / total if total else 0)) > 1e-6
+        told = f"{count}/{total} → {percent:.1f}{'*' * made_up}"
+        if not total and not made_up:
+            told = "none"
         hint = f"{count} of {total} {order}-grams count"
         if made_up:
             hint += ", and smoothing changes the precision"
@@ -120,12 +125,17 @@ def score_picture(shown: Shown) -> Picture:
             *_row(f"order {order}", y, f"{order}-grams", told, order == shown.order),
         ]
         y += ROW
-    used = [p for p, n in zip(found.precisions, found.totals, strict=True) if n]
-    mean = geometric_mean(used) if used else 0.0
     lengths = f"{found.sys_len} for {found.ref_len} → {found.bp + 1e-9:.3f}"
     y += 6
     for key, name, told, percent, role, hint in (
-        ("mean", "mean", f"{mean:.1f}", mean, "muted", "the geometric mean"),
+        (
+            "mean",
+            "mean",
+            f"{shown.mean:.1f}",
+            shown.mean,
+            "muted",
+            "the geometric mean",
+        ),
         ("bp", "brevity", lengths, 100 * found.bp, "muted", "the brevity penalty"),
         ("bleu", "BLEU", f"{found.score:.1f}", found.score, "good", "their product"),
     ):

@@ -8,7 +8,9 @@ An n-gram is n tokens in a row. A hypothesis is compared with one or more refere
     ref_len  = the length of the reference that is closest in length; of two, the
                shorter
 
-(Papineni et al. 2002, section 2.1; the closest length is that of mteval and sacrebleu.)
+(Papineni et al. 2002, sections 2.1 and 2.2.2, where the closest is the *best match
+length*. What happens when two are equally close the paper leaves open; that is
+sacrebleu's rule.)
 The minimum is the *clipping*. All of these are added up over the corpus first, and
 divided once: BLEU of a corpus is no mean of its sentences' BLEU.
 
@@ -19,7 +21,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tensorfleet.bleu.corpus import Stream, sentences
+from tensorfleet.bleu.corpus import Stream, check_sentence, sentences
 from tensorfleet.bleu.scores import MAX_ORDER, Bleu, check_smooth_method, score
 from tensorfleet.bleu.tokenizers import find_tokenizer
 
@@ -113,20 +115,23 @@ def corpus_bleu(
 
 def sentence_bleu(
     hypothesis: str,
-    references: Sequence[str],
+    references: Stream,
     smooth_method: str = "exp",
     tokenize: str = "13a",
 ) -> Bleu:
     """BLEU of one sentence, over the orders of which it has any n-gram.
 
-    Raises as `corpus_bleu` does. See the chapter on how little it says.
+    Except with add-k: adding one to 0 of 0 gives each order that is missing a precision
+    of 100%, and all four count, as in sacrebleu. `references` is a list of texts.
+
+    Raises TypeError for a hypothesis that is no text and references that are no list of
+    texts, ValueError without a reference and for an unknown `smooth_method` or
+    `tokenize`. See the chapter on how little the score says.
     """
     check_smooth_method(smooth_method)
     cut = find_tokenizer(tokenize)
-    if isinstance(references, str):
-        raise TypeError("references is a text: it must be a list of texts")
-    (only,) = sentences([hypothesis], [[text] for text in references])
-    found = statistics(cut(only[0]), list(map(cut, only[1])))
+    texts = check_sentence(hypothesis, references)
+    found = statistics(cut(hypothesis), list(map(cut, texts)))
     return score(
         found.counts,
         found.totals,

@@ -61,21 +61,22 @@ def score(
     """The score of counted n-grams; `counts` and `totals` have a number for each order.
 
     With `effective_order` the mean is over the orders of which the hypothesis has any
-    n-gram: a sentence of three words has no 4-gram, and would otherwise score 0.
+    n-gram: a sentence of three words has no 4-gram, and would otherwise score 0. Except
+    with add-k, which by adding one to 0 of 0 gives such orders a precision of 100%.
     Without a single match the score is 0, smoothed or not.
 
     Raises ValueError for an unknown `smooth_method`.
     """
     check_smooth_method(smooth_method)
     bp = brevity_penalty(sys_len, ref_len)
-    found, precisions = 0.0, [0.0] * len(totals)
+    precisions = [0.0] * len(totals)
     if any(counts):
         precisions = smoothed(counts, totals, smooth_method)
-        some = [p for p, total in zip(precisions, totals, strict=True) if total]
-        mean_of = some if effective_order and smooth_method != "add-k" else precisions
-        found = bp * geometric_mean(mean_of)
+    mean = mean_precision(
+        precisions, totals, smooth_method, effective_order=effective_order
+    )
     return Bleu(
-        found,
+        bp * mean,
         tuple(counts),
         tuple(totals),
         tuple(precisions),
@@ -102,7 +103,10 @@ def brevity_penalty(sys_len: int, ref_len: int) -> float:
 def smoothed(
     counts: Sequence[int], totals: Sequence[int], smooth_method: str
 ) -> list[float]:
-    """The precision of each order in percent; 0 where there are no n-grams at all."""
+    """The precision of each order in percent.
+
+    Where there are no n-grams at all it is 0; with add-k 1 of 1, but in the first.
+    """
     precisions, without_match = [], 0
     for order, (count, total) in enumerate(zip(counts, totals, strict=True), 1):
         matched: float = count
@@ -117,8 +121,21 @@ def smoothed(
     return precisions
 
 
+def mean_precision(
+    precisions: Sequence[float],
+    totals: Sequence[int],
+    smooth_method: str,
+    *,
+    effective_order: bool,
+) -> float:
+    """The geometric mean over the orders that `score` says to count, in percent."""
+    if effective_order and smooth_method != "add-k":
+        precisions = [p for p, total in zip(precisions, totals, strict=True) if total]
+    return geometric_mean(precisions)
+
+
 def geometric_mean(values: Sequence[float]) -> float:
-    """0 if one of the values is."""
-    if min(values) <= 0:
+    """0 if one of the values is, or if there are none."""
+    if min(values, default=0) <= 0:
         return 0.0
     return exp(sum(map(log, values)) / len(values))

@@ -2,10 +2,11 @@
 
 A generated reference is a random string of words whose frequencies follow Zipf's law,
 with the commas, numbers and hyphens on which tokenizers differ. Its hypothesis is the
-same sentence with errors in it: each word is dropped, doubled, swapped with the next or
-replaced by a random one with probability `error`. So the share of errors is known, and
-can stand for quality where no human has judged. The same seed gives the same references
-on every Python, whatever the share of errors, as if two systems translated one text.
+same sentence with errors in it: with probability `error` each word is dropped, doubled,
+swapped with the word before it (the first is replaced instead) or replaced by a random
+one, which may be the same. So the share of errors is known, and can stand for quality
+where no human has judged. The same seed gives the same references on every Python,
+whatever the share of errors, as if two systems translated one text.
 
 Does not handle: meaning. An error here is as likely in "not" as in "the".
 """
@@ -69,7 +70,17 @@ EXAMPLES = (
 def generated(
     num_sentences: int, *, seed: int, error: float = 0.15
 ) -> tuple[list[str], list[str]]:
-    """Hypotheses and their references, one each.
+    """Hypotheses and their references, one each. Raises as `generated_with_errors`."""
+    hypotheses, references, _ = generated_with_errors(
+        num_sentences, seed=seed, error=error
+    )
+    return hypotheses, references
+
+
+def generated_with_errors(
+    num_sentences: int, *, seed: int, error: float = 0.15
+) -> tuple[list[str], list[str], list[int]]:
+    """Hypotheses, their references, and how many errors each hypothesis has.
 
     Raises ValueError for a negative number of sentences or an `error` outside [0, 1].
     """
@@ -80,14 +91,16 @@ def generated(
     random, mistakes = Random(seed), Random(f"{seed} {error}")
     weights = list(accumulate(1 / rank for rank in range(1, VOCABULARY + 1)))
     ranks = range(VOCABULARY)
-    hypotheses, references = [], []
+    hypotheses, references, counts = [], [], []
     for _ in range(num_sentences):
         length = random.choice(WORD_COUNTS)
         drawn = random.choices(ranks, cum_weights=weights, k=length)
         words = [_in_text(rank, random) for rank in drawn]
         references.append(_sentence(words))
-        hypotheses.append(_sentence(_with_errors(words, weights, mistakes, error)))
-    return hypotheses, references
+        found, errors = _with_errors(words, weights, mistakes, error)
+        hypotheses.append(_sentence(found))
+        counts.append(errors)
+    return hypotheses, references, counts
 
 
 def word(rank: int) -> str:
@@ -107,10 +120,13 @@ def _in_text(rank: int, random: Random) -> str:
 
 def _with_errors(
     words: Sequence[str], weights: Sequence[float], random: Random, error: float
-) -> list[str]:
+) -> tuple[list[str], int]:
+    """The words with errors, and how many errors were made."""
     found: list[str] = []
+    errors = 0
     for token in words:
         kind = random.randrange(4) if random.random() < error else None
+        errors += kind is not None
         if kind == 0:
             continue  # dropped
         if kind == 1:
@@ -122,7 +138,7 @@ def _with_errors(
         else:
             (rank,) = random.choices(range(VOCABULARY), cum_weights=weights)
             found.append(word(rank))
-    return found
+    return found, errors
 
 
 def _sentence(words: Sequence[str]) -> str:

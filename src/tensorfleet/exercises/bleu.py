@@ -141,7 +141,8 @@ def judge_babble(arguments: Arguments, answer: Any) -> str | None:
         if answer is None:
             return None
         return f"returned {answer!r}\nexpected None: there is no such sentence"
-    if not isinstance(answer, list) or len(answer) != length:
+    is_words = isinstance(answer, list) and all(isinstance(w, str) for w in answer)
+    if not is_words or len(answer) != length:
         return f"returned {answer!r}\nexpected a list of {length} words"
     known = set(ngrams(reference, 4))
     for gram in ngrams(answer, 4):
