@@ -3,6 +3,7 @@
 On a GPU where there is one, else interpreted.
 """
 
+import math
 import os
 import subprocess
 import sys
@@ -13,7 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tensorfleet.ppo import ops
-from tests.ppo.trajectories import FRACTIONS, SHAPES, trajectories
+from tests.ppo.trajectories import (
+    BEFORE,
+    FRACTIONS,
+    SHAPES,
+    overflowing,
+    trajectories,
+)
 
 if sys.platform != "linux":
     pytest.skip("Triton has no build for this system", allow_module_level=True)
@@ -60,6 +67,17 @@ def test_it_agrees_with_ops(shape, ends, seed, gamma, lam):
 @pytest.mark.parametrize("ends", [0.0, 0.01])
 def test_it_agrees_where_blocks_and_columns_begin(shape, ends):
     agrees(shape, ends, 7, 0.99, 0.95)
+
+
+@pytest.mark.filterwarnings("ignore:(overflow|invalid value) encountered")  # NumPy's
+def test_no_overflow_crosses_an_end():
+    """Neither within a block of steps nor from one to the next."""
+    tensors = [t.to(DEVICE) for t in overflowing(torch.float32)]
+    for behind in (50, kernel.BLOCK // 2):
+        part = [tensor[: 10 + behind] for tensor in tensors]
+        found = kernel.gae(*part, 1.0, 1.0)
+        assert found[:10].T.tolist() == [BEFORE] * 2
+        assert found[10].tolist() == [math.inf] * 2
 
 
 def test_it_takes_strided_tensors():

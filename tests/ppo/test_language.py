@@ -124,6 +124,15 @@ def test_tuning_comes_close_to_the_optimum(method):
 
 
 @pytest.mark.parametrize("method", language.METHODS)
+def test_a_reference_of_another_width_than_the_critic(method, reference):
+    settings = Settings(updates=1, samples=2, epochs=1, width=8)
+    policy, _ = language.tune(reference, method, settings, seed=1)
+    assert [p.shape for p in policy.parameters()] == [
+        p.shape for p in reference.parameters()
+    ]
+
+
+@pytest.mark.parametrize("method", language.METHODS)
 def test_the_same_seed_gives_the_same_policy(method, reference):
     settings = Settings(updates=2, samples=2, epochs=1, width=16)
     one, other = (language.tune(reference, method, settings, 3)[1] for _ in range(2))
@@ -134,6 +143,12 @@ def test_the_same_seed_gives_the_same_policy(method, reference):
 def test_bad_arguments_are_named(reference):
     with pytest.raises(ValueError, match="method is 'dpo'"):
         language.tune(reference, "dpo", Settings(), 0)
+    with pytest.raises(ValueError, match="samples is 1: a group must have two or more"):
+        language.tune(reference, "grpo", Settings(samples=1), 0)
+    with pytest.raises(TypeError, match=r"epochs is 1\.5: it must be an int"):
+        Settings(epochs=1.5)
+    with pytest.raises(ValueError, match="beta is inf: it must be finite"):
+        Settings(beta=math.inf)
     with pytest.raises(ValueError, match="beta is 0"):
         language.optimum(language.table(reference), 0)
     for name, value in {

@@ -17,14 +17,17 @@ from tensorfleet.ppo import (
     sample_episode,
     state_values,
 )
+from tensorfleet.ppo.best import best_policy
 from tensorfleet.ppo.grid import grid_world
-from tensorfleet.ppo.mdp import average, best_policy, expected_sum
+from tensorfleet.ppo.mdp import average, expected_sum
 from tests.ppo.processes import DISCOUNTS, distributions, processes
 
 THIRDS = [[Fraction(1, 3), Fraction(2, 3)]]
 # Russell and Norvig print the optimal values of their grid world for γ = 1; rows from
-# the top, without the wall and the two ends.
-PRINTED = [0.812, 0.868, 0.918, 0.762, 0.660, 0.705, 0.655, 0.611, 0.388]
+# the top, without the wall and the two ends. Third edition, 2010, figure 17.3; and
+# fourth, 2021, where the step into an end does not pay the step reward.
+THIRD = [0.812, 0.868, 0.918, 0.762, 0.660, 0.705, 0.655, 0.611, 0.388]
+FOURTH = [0.8516, 0.9078, 0.9578, 0.8016, 0.7003, 0.7453, 0.6953, 0.6514, 0.4279]
 
 
 def test_the_courier_by_hand():
@@ -40,7 +43,40 @@ def test_the_courier_by_hand():
 def test_the_textbooks_grid_world():
     mdp = grid_world().mdp
     best = best_policy(mdp, 1)
-    assert [round(v, 3) for v in state_values(mdp, best, 1)] == PRINTED
+    assert [round(v, 3) for v in state_values(mdp, best, 1)] == THIRD
+
+
+def test_the_grid_world_of_the_textbooks_fourth_edition():
+    def repaid(outcome):
+        chance, reward, then = outcome
+        return Outcome(chance, reward + (0.04 if then is None else 0), then)
+
+    mdp = MDP(
+        tuple(
+            tuple(tuple(map(repaid, outcomes)) for outcomes in actions)
+            for actions in grid_world().mdp.outcomes
+        )
+    )
+    best = best_policy(mdp, 1)
+    assert [round(v, 4) for v in state_values(mdp, best, 1)] == FOURTH
+
+
+@pytest.mark.parametrize("rows", [("S+",), ("S...+",), ("...+", ".#.-", "S...")])
+@pytest.mark.parametrize("slip", [0, 0.2])
+def test_where_all_ways_are_equally_good_the_best_policy_arrives(rows, slip):
+    """Steps that cost nothing: to walk in a circle is no worse, until it never ends."""
+    mdp = grid_world(rows, slip=slip, step_reward=0).mdp
+    values = state_values(mdp, best_policy(mdp, 1), 1)
+    # From 1e-9 that count as equal: no step loses more.
+    assert values == pytest.approx([1] * len(values), abs=1e-6)
+
+
+def test_a_circle_that_pays_has_no_best_policy_without_a_discount():
+    mdp = grid_world(("S+",), slip=0, step_reward=1).mdp
+    with pytest.raises(ValueError, match="never reaches the end"):
+        best_policy(mdp, 1)
+    # For ever 1 a step, at a discount of a half, is worth 2; so is 2 at once.
+    assert state_values(mdp, best_policy(mdp, 0.5), 0.5) == [2]
 
 
 @given(processes(), st.one_of(DISCOUNTS, st.just(1)))
@@ -77,6 +113,22 @@ def test_a_difference_of_policies_is_the_sum_of_advantages(process, gamma, data)
             strict=True,
         )
     ]
+
+
+@given(processes(), DISCOUNTS, st.data())
+def test_actions_with_advantages_of_0_or_more_cannot_make_it_worse(
+    process, gamma, data
+):
+    mdp, policy = process
+    other = []
+    for gains in advantages(mdp, policy, gamma):
+        good = [action for action, gain in enumerate(gains) if gain >= 0]
+        chances = dict(zip(good, data.draw(distributions(len(good))), strict=True))
+        other.append([chances.get(action, 0) for action in range(len(gains))])
+    pairs = zip(
+        state_values(mdp, other, gamma), state_values(mdp, policy, gamma), strict=True
+    )
+    assert all(new >= old for new, old in pairs)
 
 
 @given(processes(), DISCOUNTS, st.data())
@@ -171,6 +223,19 @@ def test_impossible_processes(outcomes, message):
 def test_impossible_policies_and_discounts(policy, gamma, message):
     with pytest.raises(ValueError, match=message):
         state_values(COURIER, policy, gamma)
+
+
+@pytest.mark.parametrize(
+    ("values", "gamma", "message"),
+    [
+        ([1, 2], 1, "there are 2 values: the MDP has 1 states"),
+        ([float("nan")], 1, "values holds nan at 0: it must be finite"),
+        ([1], 1.5, "gamma is 1.5: it must be from 0 to 1"),
+    ],
+)
+def test_impossible_values(values, gamma, message):
+    with pytest.raises(ValueError, match=message):
+        action_values(COURIER, values, gamma)
 
 
 def test_without_discount_there_must_be_an_end():

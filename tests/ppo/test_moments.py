@@ -96,6 +96,8 @@ def test_sampled_estimates_scatter_as_computed(lam):
 def test_bad_arguments():
     with pytest.raises(ValueError, match="the critic has 2 values: the MDP has 1"):
         gae_moments(COURIER, THIRDS, [1, 2], 1, 1)
+    with pytest.raises(ValueError, match="critic holds nan at 0: it must be finite"):
+        gae_moments(COURIER, THIRDS, [float("nan")], 1, 1)
     with pytest.raises(ValueError, match="lam is 2"):
         gae_moments(COURIER, THIRDS, [1], 1, 2)
     with pytest.raises(ValueError, match="gamma is -1"):

@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tensorfleet.ppo import ops, reference
-from tests.ppo.trajectories import FRACTIONS, SHAPES, trajectories
+from tests.ppo.trajectories import (
+    BEFORE,
+    FRACTIONS,
+    SHAPES,
+    overflowing,
+    trajectories,
+)
 
 FLOATS = st.floats(-3, 3)
 
@@ -97,6 +103,15 @@ def test_no_advantage_crosses_an_end():
     assert not (found[10:] == changed[10:]).any()
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+def test_no_overflow_crosses_an_end(dtype):
+    """0 · ∞ is NaN, and would make NaN of every step before."""
+    found = ops.gae(*overflowing(dtype), 1.0, 1.0)
+    assert found[:10].T.tolist() == [BEFORE] * 2
+    assert found[10].tolist() == [math.inf] * 2
+    assert not found.isnan().any()
+
+
 def test_values_behind_a_terminated_step_are_not_read():
     tensors = trajectories((6, 2), 0.0, seed=2)
     tensors[3][-1] = True
@@ -146,6 +161,20 @@ def test_bad_arguments_are_named(change, error, message):
         tensors[name][1, 0] = new
     with pytest.raises(error, match=message):
         ops.gae(**tensors, **numbers)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+@pytest.mark.parametrize("advantage", [1.0, 0.0, -1.0])
+def test_a_ratio_beyond_all_numbers_gives_no_nan(dtype, advantage):
+    new = torch.tensor([1000.0], dtype=dtype, requires_grad=True)
+    advantages = torch.full_like(new, advantage)
+    loss = ops.clipped_surrogate(new, torch.zeros_like(new), advantages, 0.2)
+    loss.backward()
+    assert new.grad.tolist() == [0.0]
+    if advantage >= 0:  # the clip holds: what is gained is that of 1 + ε
+        assert loss.item() == pytest.approx(-1.2 * advantage, rel=1e-3)  # float16
+    else:
+        assert 100 < loss.item() < math.inf
 
 
 @given(
@@ -213,6 +242,15 @@ def test_group_advantages_are_their_definition(rewards):
             found, torch.tensor(expected, dtype=torch.float64), rtol=0, atol=1e-6
         )
     assert found.isfinite().all()
+
+
+def test_groups_of_huge_rewards_and_of_none_that_count():
+    huge = torch.tensor([[1e30, -1e30], [0.0, 0.0], [1e-30, 0.0]])
+    assert ops.group_advantages(huge).tolist() == [[1, -1], [0, 0], [1, -1]]
+    with pytest.raises(TypeError, match=r"rewards has dtype torch\.int64"):
+        ops.group_advantages(torch.tensor([[1, 0]]))
+    with pytest.raises(ValueError, match=r"rewards holds nan at \(0, 1\)"):
+        ops.group_advantages(torch.tensor([[1.0, math.nan]]))
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from tensorfleet.explore.marks import Circle, Line, Path, Rect, Text
 from tensorfleet.ppo import advantages, clipped_surrogate, state_values
-from tensorfleet.ppo.mdp import average, best_policy
+from tensorfleet.ppo.best import best_policy
+from tensorfleet.ppo.mdp import average
 from tensorfleet.ppo.moments import centred, gae_moments
 from tensorfleet.ppo.panel import EPOCHS, GRID, KNOWS, ROUNDS, SAYS_0, PpoPanel
+from tensorfleet.ppo.panel_advantages import Action
 from tensorfleet.ppo.panel_clip import FARTHEST
 from tests.driving import do, marks_of
 
@@ -129,6 +131,13 @@ def test_a_click_on_a_cell_chooses_it():
     for wrong in ("9", "-1", "x"):
         with pytest.raises(ValueError, match="there are 0 to 8"):
             panel.pick(wrong)
+
+
+def test_estimates_that_cancel_but_for_rounding_have_no_sign():
+    action = Action(0.0, 0.0, 0.0, seen=[0.1, 0.2, -0.3], ratio=1.0)
+    assert sum(action.seen) != 0
+    assert action.sign() == 0
+    assert Action(0.0, 0.0, 0.0, seen=[0.1, -0.3], ratio=1.0).sign() == -1
 
 
 def test_buttons_stop_where_the_sliders_end():

@@ -167,6 +167,12 @@ def test_a_group_of_equals_teaches_nothing():
     )
 
 
+def test_groups_of_huge_and_tiny_rewards():
+    assert group_advantages([1e200, -1e200]) == [1, -1]
+    assert group_advantages([1e308, 1e308, -1e308, -1e308]) == [1, 1, -1, -1]
+    assert group_advantages([1e-200, 0]) == [1, -1]
+
+
 GOOD = {
     "rewards": [1, 2],
     "values": [0, 0],

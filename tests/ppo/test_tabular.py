@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tensorfleet.ppo import clipped_surrogate, state_values
+from tensorfleet.ppo.best import best_policy
 from tensorfleet.ppo.grid import grid_world
-from tensorfleet.ppo.mdp import best_policy
 from tensorfleet.ppo.tabular import Sample, collect, epoch, softmax
 
 NUMBERS = st.floats(-2, 2)

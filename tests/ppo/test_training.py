@@ -10,7 +10,7 @@ import torch
 from gymnasium.spaces import Box, Discrete
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
-from tensorfleet.ppo import mdp, training
+from tensorfleet.ppo import best, mdp, training
 from tensorfleet.ppo.networks import network
 from tensorfleet.ppo.training import Settings
 
@@ -91,9 +91,9 @@ def test_a_time_limit_is_not_the_end_of_the_world(terminates):
 def test_the_courier_learns_what_bellman_says():
     settings = Settings(total_steps=4_000, steps_per_update=25, epochs=5, gamma=1.0)
     agent, progress = training.train(copies(Courier), settings, seed=1)
-    best = mdp.best_policy(mdp.COURIER, 1)[0]
+    right = best.best_policy(mdp.COURIER, 1)[0]
     found = agent.log_probs(torch.zeros(1)).exp()
-    assert found.argmax() == max(range(2), key=lambda action: best[action])
+    assert found.argmax() == max(range(2), key=right.__getitem__)
     assert found.max() > 0.9
     assert progress[-1].entropy < progress[0].entropy
     assert progress[-1].steps == 4_000
@@ -231,11 +231,38 @@ def test_a_network_is_orthogonal_and_its_last_layer_scaled():
         ({"entropy_weight": -1.0}, r"entropy_weight is -1\.0"),
         ({"gamma": 1.5}, r"gamma is 1\.5: it must be from 0 to 1"),
         ({"lam": -0.1}, r"lam is -0\.1"),
+        ({"learning_rate": math.inf}, "learning_rate is inf: it must be finite"),
+        ({"entropy_weight": math.nan}, "entropy_weight is nan"),
     ],
 )
 def test_impossible_settings_are_named(wrong, message):
     with pytest.raises(ValueError, match=message):
         Settings(**wrong)
+
+
+@pytest.mark.parametrize("name", ["total_steps", "epochs", "minibatches"])
+def test_counts_are_whole_numbers(name):
+    with pytest.raises(TypeError, match=rf"{name} is 2\.0: it must be an int"):
+        Settings(**{name: 2.0})
+
+
+@pytest.mark.parametrize("minibatches", [17, 32, 40])
+def test_minibatches_of_less_than_two_steps_are_refused(minibatches):
+    """One advantage, normalized, is 0, and the mean of none is NaN."""
+    settings = Settings(
+        total_steps=64, steps_per_update=8, epochs=1, minibatches=minibatches, width=8
+    )
+    message = rf"minibatches is {minibatches}: .* 32 of an update, 8 of 4 environments"
+    with pytest.raises(ValueError, match=message):
+        training.train(copies(Courier), settings, seed=0)
+
+
+def test_minibatches_of_two_steps_are_learned_from():
+    settings = Settings(
+        total_steps=64, steps_per_update=8, epochs=2, minibatches=16, width=8
+    )
+    _, progress = training.train(copies(Courier), settings, seed=0)
+    assert all(p.kl > 0 for p in progress)
 
 
 def test_environments_that_do_not_fit_are_refused():

@@ -1,9 +1,11 @@
-"""Checks of the arguments of generalized advantage estimation, for `ops` and `kernel`.
+"""Checks of what is passed to `ops` and `kernel`, and of the settings of trainings.
 
 They run before anything is computed. A NaN among the rewards would otherwise spread
 backwards through a whole trajectory, and from there into every weight; the check that
 finds it costs one pass over the numbers and, on a GPU, a wait for its result.
 """
+
+import math
 
 import torch
 from torch import Tensor
@@ -63,3 +65,21 @@ def check_finite(tensor: Tensor, name: str) -> None:
     raise ValueError(
         f"{name} holds {tensor[position].item()} at {position}: it must be finite"
     )
+
+
+def check_counts(settings: object, *names: str) -> None:
+    """Raise TypeError or ValueError unless these are whole numbers of 1 or more."""
+    for name in names:
+        count = getattr(settings, name)
+        if not isinstance(count, int):
+            raise TypeError(f"{name} is {count!r}: it must be an int")
+        if count < 1:
+            raise ValueError(f"{name} is {count}: it must be 1 or more")
+
+
+def check_rates(settings: object, *names: str) -> None:
+    """Raise ValueError unless these are finite."""
+    for name in names:
+        rate = getattr(settings, name)
+        if not math.isfinite(rate):
+            raise ValueError(f"{name} is {rate}: it must be finite")

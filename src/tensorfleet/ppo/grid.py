@@ -5,8 +5,10 @@
     S...        meant to, or with the chance `slip` to one of the two sides instead.
 
 Whoever runs into a wall or the edge stays in place. This map, with a slip of 0.2 and a
-step reward of −0.04, is that of Russell and Norvig (Artificial Intelligence: A Modern
-Approach, section "Sequential decision problems"), who print its optimal values.
+step reward of −0.04, is that of Russell and Norvig, who print its optimal values
+(Artificial Intelligence: A Modern Approach, third edition, 2010, figure 17.3). In their
+fourth edition the step into an end brings 1 or −1 alone, without the step reward, so
+that its values are a little larger.
 """
 
 from collections.abc import Sequence

@@ -112,7 +112,7 @@ def _walk_back(
         delta = reward + gamma * tl.where(no_future, 0.0, next_value) - value
         factor = tl.where(cut, 0.0, decay).to(tl.float32)
         factor, delta = tl.associative_scan((factor, delta), 0, _compose, reverse=True)
-        advantage = delta + factor * behind[None, :]
+        advantage = tl.where(factor == 0, delta, delta + factor * behind[None, :])
         tl.store(advantages + place, advantage, mask=inside)
         first = tl.where(row[:, None] == 0, advantage, 0.0)
         behind = tl.sum(first, axis=0)
@@ -120,8 +120,12 @@ def _walk_back(
 
 @triton.jit
 def _compose(later_factor, later_delta, factor, delta):
-    """First the map of the later steps, then that of the earlier ones."""
-    return factor * later_factor, delta + factor * later_delta
+    """First the map of the later steps, then that of the earlier ones.
+
+    A factor of 0 forgets what comes later, also an overflow: 0 · ∞ would be NaN.
+    """
+    composed = tl.where(factor == 0, delta, delta + factor * later_delta)
+    return factor * later_factor, composed
 
 
 def _check_runs_here(tensor: Tensor) -> None:

@@ -28,6 +28,7 @@ is not that of this KL; here it is in the reward, so that both have the same opt
 Not handled: answers of different lengths, prompts of several tokens, attention.
 """
 
+import copy
 import math
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -36,6 +37,7 @@ import torch
 from torch import Tensor, nn
 
 from tensorfleet.ppo import ops
+from tensorfleet.ppo.arguments import check_counts, check_rates
 from tensorfleet.ppo.networks import network
 from tensorfleet.ppo.reference import check_fraction
 
@@ -57,14 +59,11 @@ class Settings:
     learning_rate: float = 2e-2  # at the beginning; it falls to 0 in a line
     clip: float = 0.2
     lam: float = 0.95  # of the critic's advantages
-    width: int = 64
+    width: int = 64  # of the critic's hidden layers; the policy has the reference's
 
     def __post_init__(self) -> None:
-        for name in ("updates", "samples", "epochs", "width"):
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"{name} is {getattr(self, name)}: it must be 1 or more"
-                )
+        check_counts(self, "updates", "samples", "epochs", "width")
+        check_rates(self, "beta", "learning_rate")
         for name in ("beta", "learning_rate", "clip"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} is {getattr(self, name)}: it must exceed 0")
@@ -149,13 +148,17 @@ def tune(
 ) -> tuple[nn.Sequential, list[Progress]]:
     """A policy tuned from a copy of `reference`, and its progress after every update.
 
-    Raises ValueError for another method than "ppo" and "grpo".
+    Raises ValueError for another method than "ppo" and "grpo", or for "grpo" where each
+    prompt is answered once: nothing would be learned from groups of one.
     """
     if method not in METHODS:
         raise ValueError(f"method is {method!r}: it must be 'ppo' or 'grpo'")
+    if method == "grpo" and settings.samples < 2:
+        raise ValueError(
+            f"samples is {settings.samples}: a group must have two or more"
+        )
     generator = torch.Generator().manual_seed(seed)
-    policy = _reader(DIGITS, settings.width, generator)
-    policy.load_state_dict(reference.state_dict())
+    policy = copy.deepcopy(reference)
     critic = _reader(1, settings.width, generator)
     optimizer = torch.optim.Adam([*policy.parameters(), *critic.parameters()], eps=1e-5)
     prompts = torch.arange(PROMPTS).repeat_interleave(settings.samples)

@@ -23,6 +23,8 @@ from operator import mul
 from random import Random
 from typing import NamedTuple, TypeAlias
 
+from tensorfleet.ppo.reference import check_finite, check_fraction
+
 Number: TypeAlias = float | Fraction
 Row: TypeAlias = list[Number]
 Table: TypeAlias = Sequence[Sequence[Number]]  # of states, then actions
@@ -112,7 +114,17 @@ def state_values(mdp: MDP, policy: Table, gamma: Number) -> list[Number]:
 
 
 def action_values(mdp: MDP, values: Sequence[Number], gamma: Number) -> list[Row]:
-    """Q: the values of actions in each state, if `values` are those of states."""
+    """Q: the values of actions in each state, if `values` are those of states.
+
+    Raises ValueError for another number of values than of states, one that is not
+    finite, or `gamma` outside [0, 1].
+    """
+    if len(values) != len(mdp.outcomes):
+        raise ValueError(
+            f"there are {len(values)} values: the MDP has {len(mdp.outcomes)} states"
+        )
+    check_finite(values=values)
+    check_fraction("gamma", gamma)
     return [
         [
             total(
@@ -135,29 +147,6 @@ def advantages(mdp: MDP, policy: Table, gamma: Number) -> list[Row]:
         [q - value for q in row]
         for row, value in zip(action_values(mdp, values, gamma), values, strict=True)
     ]
-
-
-def best_policy(mdp: MDP, gamma: Number) -> list[Row]:
-    """A policy that no other beats in any state, which takes one action in each.
-
-    Policy iteration (Howard, 1960): while some action has an advantage, take the one
-    with the largest instead. What is within 1e-9 counts as equal. Raises what
-    `state_values` does; with a `gamma` below 1, only where that is outside [0, 1].
-    """
-    chosen = [0] * len(mdp.outcomes)
-    policy: list[Row] = [[1 / len(row)] * len(row) for row in mdp.outcomes]
-    changed = True
-    while changed:
-        changed = False
-        for state, row in enumerate(advantages(mdp, policy, gamma)):
-            best = max(range(len(row)), key=row.__getitem__)
-            if row[best] > 1e-9 or 1 not in policy[state]:
-                chosen[state], changed = best, True
-        policy = [
-            [int(action == chosen[state]) for action in range(len(row))]
-            for state, row in enumerate(mdp.outcomes)
-        ]
-    return policy
 
 
 def average(policy: Table, table: Table) -> Row:
@@ -278,8 +267,9 @@ def _check_that_it_ends(mdp: MDP, policy: Table) -> None:
 def _solve(rows: list[Row], right: Row) -> Row:
     """Solve rows · x = right, by elimination, in place.
 
-    Nothing is swapped, since here no other entry of a column is larger than that on
-    the diagonal.
+    Nothing is swapped: in no row do the other entries outweigh that on the diagonal,
+    since the rows of I − γP sum to 0 or more, so no pivot vanishes, and entries do not
+    grow.
     """
     size = len(right)
     for pivot in range(size):

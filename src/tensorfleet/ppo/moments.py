@@ -25,7 +25,7 @@ from tensorfleet.ppo.mdp import (
     expected_sum,
     total,
 )
-from tensorfleet.ppo.reference import check_fraction
+from tensorfleet.ppo.reference import check_finite, check_fraction
 
 
 def gae_moments(
@@ -34,13 +34,15 @@ def gae_moments(
     """The mean and the variance of GAE(γ, λ) for each action of each state.
 
     `critic[s]` is the critic's guess of V(s). Raises ValueError for a critic of another
-    length than the MDP, and what `state_values` raises.
+    length than the MDP or with a guess that is not finite, and what `state_values`
+    raises.
     """
     if len(critic) != len(mdp.outcomes):
         raise ValueError(
             f"the critic has {len(critic)} values: the MDP has {len(mdp.outcomes)} "
             "states"
         )
+    check_finite(critic=critic)
     check_fraction("lam", lam)
     check_fraction("gamma", gamma)
     decay = gamma * lam

@@ -4,7 +4,7 @@ The estimator is a sum over the future of one trajectory,
 
     A_t = δ_t + γλ A_{t+1},    δ_t = r_t + γ V(s_{t+1}) - V(s_t)
 
-(Schulman et al. 2016, "High-Dimensional Continuous Control Using Generalized Advantage
+(Schulman et al. 2015, "High-Dimensional Continuous Control Using Generalized Advantage
 Estimation", equations 11 to 16), which two kinds of ends cut:
 
     terminated   nothing follows: V(s_{t+1}) counts as 0, and A_{t+1} as 0
@@ -20,22 +20,28 @@ a parallel scan does (Blelloch 1990, "Prefix Sums and Their Applications"), with
 levels. For T steps about 2√(2T) launches are left instead of T, and three times the
 arithmetic, so that many columns are better served by the plain loop: then there is one
 chunk. On a CPU many steps of many columns are also done a block at a time, last first,
-so that what one operation leaves for the next is still in the cache.
+so that what an operation leaves for the next takes little memory.
+
+Something that overflows stops at an end, too. The factor there is 0, and 0 · ∞ is NaN;
+since that is rare, and asking at every step would double the time, it is looked for in
+the result, and only then are the steps done again one by one.
 
 Not handled: trajectories of different length in one tensor other than by their ends,
 off-policy corrections, recurrent policies.
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from tensorfleet.ppo.arguments import check_gae
+from tensorfleet.ppo.arguments import check_finite, check_gae
 
 # A step on so many columns takes longer than its launch: one chunk is best then.
 WIDE = 1024
-# Numbers of a block on a CPU: 1 MiB of float32, of which a core's cache holds a few.
+# Numbers of a block on a CPU, 1 MiB of float32. The three or four operands of a step
+# lie beyond a core's own cache; blocks of an eighth, which do not, were no faster.
 CACHED = 2**18
 
 
@@ -56,31 +62,30 @@ def gae(
     `next_values[t]` is V(s_{t+1}) for the state that step t really led to, before any
     reset; where `terminated` it is not read. `terminated` and `truncated` are bool, the
     others of one floating dtype, which the result has too. `gamma` and `lam` are from 0
-    to 1. The result carries no gradient. `check=False` skips the checks.
+    to 1. The result carries no gradient. `check=False` skips the checks; then a number
+    that is not finite, or sums that overflow, may make NaN of what lies before an end.
 
     Raises ValueError for shapes or devices that disagree, for `gamma` or `lam` out of
     range and for numbers that are not finite, TypeError for dtypes. Source: Schulman et
-    al. 2016, equation 16; ends as in Pardo et al. 2018, "Time Limits in Reinforcement
+    al. 2015, equation 16; ends as in Pardo et al. 2018, "Time Limits in Reinforcement
     Learning".
     """
     if check:
         check_gae(rewards, values, next_values, terminated, truncated, gamma, lam)
+    steps = (rewards, values, next_values, terminated, truncated)
     num_steps, num_columns = rewards.shape
     advantages = torch.empty_like(rewards, memory_format=torch.contiguous_format)
     behind = advantages.new_zeros(num_columns)
-    nothing = advantages.new_zeros(())
     size = _block_steps(rewards)
     with torch.no_grad():
         for end in range(num_steps, 0, -size):
             block = slice(max(end - size, 0), end)
-            future = torch.where(terminated[block], nothing, next_values[block])
-            deltas = torch.add(rewards[block], future, alpha=gamma).sub_(values[block])
-            goes_on = torch.logical_not(terminated[block] | truncated[block])
-            # Seen as bytes, since PyTorch converts these many times as fast as bools.
-            carried = goes_on.view(torch.uint8).to(deltas.dtype).mul_(gamma * lam)
+            deltas, carried = _maps([part[block] for part in steps], gamma, lam)
             deltas[-1].addcmul_(carried[-1], behind)
             advantages[block] = _scan(deltas, carried)
             behind = advantages[block][0]
+        if check and not bool(advantages.isfinite().all()):
+            _step_by_step(*_maps(steps, gamma, lam), out=advantages)
     return advantages
 
 
@@ -92,13 +97,17 @@ def clipped_surrogate(
     ρ is the ratio of the new to the old probability of the actions taken; the three
     tensors have one shape, `clip` is ε. Log-probabilities are natural logarithms.
 
+    A ratio beyond the root of what the dtype can hold (1e19 for float32) counts as that
+    and has no gradient, since 0 · ∞ would be NaN.
+
     Raises ValueError for shapes that disagree or a negative `clip`. Source: Schulman et
     al. 2017, "Proximal Policy Optimization Algorithms", equation 7.
     """
     _check_same_shape(new_log_probs, old_log_probs, "old_log_probs")
     _check_same_shape(new_log_probs, advantages, "advantages")
     _check_clip(clip)
-    ratio = (new_log_probs - old_log_probs).exp()
+    log_ratio = new_log_probs - old_log_probs
+    ratio = log_ratio.clamp(max=math.log(torch.finfo(log_ratio.dtype).max) / 2).exp()
     limited = ratio.clamp(1 - clip, 1 + clip)
     return -torch.minimum(ratio * advantages, limited * advantages).mean()
 
@@ -145,15 +154,21 @@ def group_advantages(rewards: Tensor) -> Tensor:
     The deviation is the population's; a group whose rewards are all equal teaches
     nothing, and its advantages are 0.
 
-    Raises ValueError for another number of dimensions or a group without samples.
-    Source: Shao et al. 2024, "DeepSeekMath", section 4.1.2.
+    Raises ValueError for another number of dimensions, a group without samples or a
+    reward that is not finite, TypeError for a dtype that is not floating. Source: Shao
+    et al. 2024, "DeepSeekMath", section 4.1.2.
     """
     if rewards.ndim != 2 or not rewards.shape[1]:
         raise ValueError(
             f"rewards has shape {tuple(rewards.shape)}: "
             "it must be (groups, samples) with at least one sample"
         )
-    centred = rewards - rewards.mean(1, keepdim=True)
+    if not rewards.is_floating_point():
+        raise TypeError(f"rewards has dtype {rewards.dtype}: it must be floating point")
+    check_finite(rewards, "rewards")
+    largest = rewards.abs().amax(1, keepdim=True)  # the unit: no square overflows
+    scaled = rewards / largest
+    centred = scaled - scaled.mean(1, keepdim=True)
     deviation = centred.square().mean(1, keepdim=True).sqrt()
     equal = rewards.amax(1, keepdim=True) == rewards.amin(1, keepdim=True)
     return (centred / deviation).masked_fill(equal | (deviation == 0), 0.0)
@@ -164,6 +179,27 @@ def _block_steps(rewards: Tensor) -> int:
     if rewards.device.type != "cpu":  # blocks would only be more launches
         return max(num_steps, 1)
     return max(CACHED // max(num_columns, 1), 1)
+
+
+def _maps(steps: Sequence[Tensor], gamma: float, lam: float) -> tuple[Tensor, Tensor]:
+    """Each step as a map A -> δ + c A: all δ, and all c, which are γλ or 0."""
+    rewards, values, next_values, terminated, truncated = steps
+    future = torch.where(terminated, next_values.new_zeros(()), next_values)
+    deltas = torch.add(rewards, future, alpha=gamma).sub_(values)
+    goes_on = torch.logical_not(terminated | truncated)
+    # Seen as bytes, since PyTorch converts these many times as fast as bools.
+    carried = goes_on.view(torch.uint8).to(deltas.dtype).mul_(gamma * lam)
+    return deltas, carried
+
+
+def _step_by_step(deltas: Tensor, carried: Tensor, out: Tensor) -> None:
+    """What `_scan` computes, but nothing, be it infinite, passes a factor of 0."""
+    behind = torch.zeros_like(deltas[0])
+    for t in range(len(deltas) - 1, -1, -1):
+        behind = torch.where(
+            carried[t] == 0, deltas[t], deltas[t] + carried[t] * behind
+        )
+        out[t] = behind
 
 
 def _num_chunks(num_steps: int, num_columns: int) -> int:

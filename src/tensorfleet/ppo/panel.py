@@ -15,8 +15,9 @@ from random import Random
 
 from tensorfleet.explore.panel import Button, Choice, Panel, Slider, Toggle, Value
 from tensorfleet.explore.scene import Scene
+from tensorfleet.ppo.best import best_policy
 from tensorfleet.ppo.grid import grid_world
-from tensorfleet.ppo.mdp import Number, Table, advantages, best_policy, state_values
+from tensorfleet.ppo.mdp import Number, Table, advantages, state_values
 from tensorfleet.ppo.moments import centred, gae_moments
 from tensorfleet.ppo.panel_advantages import Action, Errors, draw_advantages
 from tensorfleet.ppo.panel_clip import draw_clip
@@ -150,7 +151,11 @@ class PpoPanel(Panel):
         return theta
 
     def _judge(self) -> None:
-        """Compare GAE with the truth at every λ, for the policy of the batch."""
+        """Compare GAE with the truth at every λ, for the policy of the batch.
+
+        Mean and noise are those of episodes played to their end; the batch's are cut
+        off after MAX_STEPS, so that a frame takes milliseconds whatever is set.
+        """
         gamma, lam = float(self.state["gamma"]), float(self.state["lam"])
         self.truth = advantages(GRID.mdp, self.old, gamma)
 

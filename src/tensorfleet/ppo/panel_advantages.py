@@ -35,7 +35,8 @@ class Action:
         whole = 0.0
         for estimate in self.seen:
             whole += estimate
-        return (whole > 0) - (whole < 0)
+        # Rounding, as of rewards that cancel, is no opinion.
+        return (whole > 1e-9) - (whole < -1e-9)
 
 
 @dataclass(frozen=True, slots=True)

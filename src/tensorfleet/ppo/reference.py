@@ -41,7 +41,7 @@ def discounted_returns(rewards: Numbers, gamma: float, after: float = 0) -> list
     Raises ValueError for `gamma` outside [0, 1], or a number that is not finite.
     """
     check_fraction("gamma", gamma)
-    _check_finite(rewards=rewards, after=[after])
+    check_finite(rewards=rewards, after=[after])
     returns = []
     for reward in reversed(rewards):
         after = reward + gamma * after
@@ -160,12 +160,24 @@ def group_advantages(rewards: Numbers) -> list[float]:
     """
     if not rewards:
         raise ValueError("a group has no reward: it must have one or more")
-    _check_finite(rewards=rewards)
-    mean = sum(rewards) / len(rewards)
-    deviation = sqrt(sum((reward - mean) ** 2 for reward in rewards) / len(rewards))
-    if min(rewards) == max(rewards) or deviation == 0:
+    check_finite(rewards=rewards)
+    if min(rewards) == max(rewards):
         return [0.0] * len(rewards)
-    return [(reward - mean) / deviation for reward in rewards]
+    largest = max(map(abs, rewards))  # as the unit, so that no square overflows
+    scaled = [reward / largest for reward in rewards]
+    mean = sum(scaled) / len(scaled)
+    deviation = sqrt(sum((number - mean) ** 2 for number in scaled) / len(scaled))
+    if deviation == 0:
+        return [0.0] * len(rewards)
+    return [(number - mean) / deviation for number in scaled]
+
+
+def check_finite(**lists: Sequence[float | Fraction]) -> None:
+    """Raise ValueError with the first number that is infinite or not a number."""
+    for name, numbers in lists.items():
+        for step, number in enumerate(numbers):
+            if not isfinite(number):
+                raise ValueError(f"{name} holds {number} at {step}: it must be finite")
 
 
 def check_fraction(name: str, value: float | Fraction) -> None:
@@ -197,21 +209,14 @@ def _check_steps(
                 f"{name} has {length} steps: it must have {len(rewards)}, as rewards "
                 "has"
             )
-    _check_finite(rewards=rewards, values=values)
+    check_finite(rewards=rewards, values=values)
     for step, (value, ended) in enumerate(zip(next_values, terminated, strict=True)):
         if not (ended or isfinite(value)):
             raise ValueError(f"next_values holds {value} at {step}: it must be finite")
 
 
 def _check_clip(ratio: float, advantage: float, epsilon: float) -> None:
-    _check_finite(ratio=[ratio], advantage=[advantage], epsilon=[epsilon])
+    check_finite(ratio=[ratio], advantage=[advantage], epsilon=[epsilon])
     for name, value in (("ratio", ratio), ("epsilon", epsilon)):
         if value < 0:
             raise ValueError(f"{name} is {value}: it must be 0 or more")
-
-
-def _check_finite(**lists: Numbers) -> None:
-    for name, numbers in lists.items():
-        for step, number in enumerate(numbers):
-            if not isfinite(number):
-                raise ValueError(f"{name} holds {number} at {step}: it must be finite")

@@ -36,6 +36,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from torch import Tensor, nn
 
 from tensorfleet.ppo import ops
+from tensorfleet.ppo.arguments import check_counts, check_rates
 from tensorfleet.ppo.networks import network
 from tensorfleet.ppo.reference import check_fraction
 
@@ -46,7 +47,7 @@ CPU = torch.device("cpu")
 class Settings:
     """What a training is told; steps are those of environments, all taken together."""
 
-    total_steps: int = 100_000
+    total_steps: int = 100_000  # rounded down to whole updates
     steps_per_update: int = 32  # of each environment
     epochs: int = 20
     minibatches: int = 1
@@ -61,13 +62,10 @@ class Settings:
     width: int = 64  # of each of two hidden layers
 
     def __post_init__(self) -> None:
-        for name in (
-            "total_steps", "steps_per_update", "epochs", "minibatches", "width"
-        ):  # fmt: skip
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"{name} is {getattr(self, name)}: it must be 1 or more"
-                )
+        check_counts(
+            self, "total_steps", "steps_per_update", "epochs", "minibatches", "width"
+        )
+        check_rates(self, "learning_rate", "value_weight", "entropy_weight")
         for name in ("learning_rate", "clip", "value_clip", "largest_gradient"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} is {getattr(self, name)}: it must exceed 0")
@@ -151,18 +149,11 @@ def train(
     """An agent for `environments`, and how it came to be, update by update.
 
     Raises ValueError for spaces that are not a vector and a number of actions, for
-    environments that reset in another way, and for fewer steps than one update takes.
+    environments that reset in another way, for fewer steps than one update takes, and
+    for minibatches of less than two steps.
     """
     num_inputs, num_actions = _sizes(environments)
-    num_updates = settings.total_steps // (
-        settings.steps_per_update * environments.num_envs
-    )
-    if not num_updates:
-        raise ValueError(
-            f"total_steps is {settings.total_steps}: it must be at least those of one "
-            f"update, {settings.steps_per_update} of {environments.num_envs} "
-            "environments"
-        )
+    num_updates = _num_updates(settings, environments.num_envs)
     generator = torch.Generator(CPU).manual_seed(seed)
     agent = Agent(num_inputs, num_actions, settings.width, generator)
     optimizer = torch.optim.Adam(agent.parameters(), eps=1e-5, fused=True)
@@ -306,6 +297,22 @@ def _finished(rollout: Rollout, running: np.ndarray) -> list[float]:
         returns += running[ended].tolist()
         running[ended] = 0
     return returns
+
+
+def _num_updates(settings: Settings, num_envs: int) -> int:
+    batch = settings.steps_per_update * num_envs
+    played = f"{settings.steps_per_update} of {num_envs} environments"
+    if settings.total_steps < batch:
+        raise ValueError(
+            f"total_steps is {settings.total_steps}: it must be at least those of one "
+            f"update, {played}"
+        )
+    if 2 * settings.minibatches > batch:  # one advantage, normalized, is 0
+        raise ValueError(
+            f"minibatches is {settings.minibatches}: each must have two steps or more "
+            f"of the {batch} of an update, {played}"
+        )
+    return settings.total_steps // batch
 
 
 def _sizes(environments: VectorEnv) -> tuple[int, int]:
