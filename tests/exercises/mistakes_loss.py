@@ -4,14 +4,6 @@ from math import exp, log
 
 from tests.exercises import solutions_loss as solutions
 
-
-def added(pairs, num_places):
-    sums = [0.0] * num_places
-    for target, value in pairs:
-        sums[target] += value
-    return sums
-
-
 # Each with what it does wrong.
 MISTAKES = [
     # exponentials of the logits as they are
@@ -23,6 +15,11 @@ MISTAKES = [
     (
         "loss.log_sum_exp",
         lambda logits: log(sum(exp(x - max(logits)) for x in logits)),
+    ),
+    # subtracts −∞ from −∞ where there is nothing else
+    (
+        "loss.log_sum_exp",
+        lambda logits: max(logits) + log(sum(exp(x - max(logits)) for x in logits)),
     ),
     # points uphill
     (
@@ -46,7 +43,15 @@ MISTAKES = [
     (
         "loss.mean_perplexity",
         lambda batches: (
-            sum(count * exp(mean) for mean, count in batches)
+            sum(count * exp(mean) for mean, count in batches if count)
+            / sum(count for _, count in batches)
+        ),
+    ),
+    # lets the mean of a batch without tokens in, which is NaN
+    (
+        "loss.mean_perplexity",
+        lambda batches: exp(
+            sum(mean * count for mean, count in batches)
             / sum(count for _, count in batches)
         ),
     ),
@@ -62,6 +67,14 @@ MISTAKES = [
             max(first[0], second[0]),
             sum(t * exp(min(m, 700)) for m, t in (first, second))
             / exp(min(max(first[0], second[0]), 700)),
+        ),
+    ),
+    # subtracts −∞ from −∞ where neither half has read anything
+    (
+        "loss.merge",
+        lambda first, second: (
+            max(first[0], second[0]),
+            sum(t * exp(m - max(first[0], second[0])) for m, t in (first, second)),
         ),
     ),
     # divides by all tokens, the ignored ones too

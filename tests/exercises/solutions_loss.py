@@ -5,6 +5,8 @@ from math import exp, inf, log
 
 def log_sum_exp(logits):
     highest = max(logits)
+    if highest == -inf:
+        return highest
     return highest + log(sum(exp(logit - highest) for logit in logits))
 
 
@@ -17,7 +19,7 @@ def gradient(logits, target):
 
 def mean_perplexity(batches):
     tokens = sum(count for _, count in batches)
-    return exp(sum(mean * count for mean, count in batches) / tokens)
+    return exp(sum(mean * count for mean, count in batches if count) / tokens)
 
 
 def merge(first, second):

@@ -135,6 +135,15 @@ def test_logits_of_minus_infinity():
     assert token_gradient([0.0, -inf, 0.0], 1) == [0.5, -1, 0.5]
     for undefined in ([-inf, -inf], [inf, 0.0], [nan, 0.0]):
         assert isnan(token_loss(undefined, 0))
+        assert all(map(isnan, softmax(undefined)))
+
+
+def test_log_sum_exp_of_infinities():
+    """As log Σ exp gives it: exp(−inf) is 0, and the logarithm of 0 is −inf."""
+    assert log_sum_exp([-inf]) == log_sum_exp([-inf, -inf]) == -inf
+    assert log_sum_exp([inf, 0.0]) == log_sum_exp([-inf, inf]) == inf
+    for undefined in ([inf, nan], [nan, inf], [-inf, nan], [0.0, nan]):
+        assert isnan(log_sum_exp(undefined))
 
 
 @given(LOGITS, st.floats(0.1, 10))
@@ -164,6 +173,8 @@ def test_perplexity_of_a_uniform_guess_is_the_number_of_words():
     for words in (1, 5, 128_256):
         assert perplexity(token_loss([0.0] * words, 0)) == pytest.approx(words)
     assert perplexity(1e4) == inf
+    assert perplexity(709.5) < inf  # the largest float is exp(709.78)
+    assert isnan(perplexity(nan))  # as the mean over no token is
 
 
 def test_shifted():
@@ -190,6 +201,11 @@ def test_shifted():
         (lambda: Rule(label_smoothing=1.5), ValueError, "label_smoothing is 1.5"),
         (lambda: Rule(label_smoothing=nan), ValueError, "label_smoothing is nan"),
         (lambda: Rule(ignore_index=None), TypeError, "ignore_index is None"),
+        (lambda: Rule(ignore_index=True), TypeError, "ignore_index is True"),
+        (lambda: Rule(label_smoothing=None), TypeError, "label_smoothing is None: it"),
+        (lambda: Rule(label_smoothing=True), TypeError, "label_smoothing is True: it"),
+        (lambda: Rule(label_smoothing="0"), TypeError, "label_smoothing is '0': it"),
+        (lambda: Rule(reduction=None), ValueError, "reduction is None: it must be"),
     ],
 )
 def test_bad_arguments(call, error, message):

@@ -33,25 +33,81 @@ def some(tokens, features, classes, dtype=torch.float32, seed=1):
 
 
 @given(
-    problems(dtypes=(torch.float64, torch.float32)),
+    problems(),
     st.integers(1, 5),
+    st.sampled_from([0, 1, 32, 2**13]),
     st.sampled_from([1, 2, 3, None]),
 )
-def test_linear_cross_entropy_is_the_two_steps(problem, features, chunk):
+def test_linear_cross_entropy_is_the_two_steps(problem, features, spread, chunk):
+    """In float64, with logits that no order of additions and no dtype here rounds.
+
+    They are quarters of integers below 2^8, times a power of two.
+    """
     logits, target, rule = problem
     tokens, classes = logits.shape
-    input, weight, _ = some(tokens, features, classes, logits.dtype)
+    generator = torch.Generator().manual_seed(1)
+    input = torch.randint(-4, 5, (tokens, features), generator=generator) * spread
+    weight = torch.randint(-4, 5, (classes, features), generator=generator) / 4
     mine = value_and_gradients(
         ops.linear_cross_entropy,
-        [input, weight],
+        [input.to(logits.dtype), weight.to(logits.dtype)],
         target,
         chunk_tokens=chunk,
         **settings_of(rule),
     )
-    torchs = value_and_gradients(
-        two_steps, [input, weight], target, **settings_of(rule)
+    truth = value_and_gradients(
+        two_steps,
+        [input.double(), weight.double()],
+        target.double() if target.ndim == 2 else target,
+        **settings_of(rule),
     )
-    assert_alike(mine, torchs, logits.dtype, scale=1 + tokens)
+    # A slope is at most what the target wants in all. The gradient of the input sums
+    # slopes of classes times weights, at most 1 here, that of the weight slopes of
+    # tokens times inputs, at most 4 times the spread: divided by what these sums can
+    # reach, they must agree as the slopes do.
+    mass = 1 if target.ndim == 1 or not tokens else target.float().sum(1).max().item()
+    reach = 1, max(1, mass), max(1, mass * tokens * 4 * spread)
+    assert_alike(
+        *(
+            [t / r for t, r in zip(found, reach, strict=True)]
+            for found in (mine, truth)
+        ),
+        logits.dtype,
+    )
+
+
+def test_features_of_what_is_ignored_may_hold_anything():
+    """0 · NaN is NaN, so an ignored token must not even enter the sum over tokens."""
+    input, weight, target = some(6, 4, 9)
+    target[::2] = -100
+    for reduction in ("mean", "sum", "none"):
+        clean, spoiled = (
+            value_and_gradients(
+                ops.linear_cross_entropy,
+                [input.index_fill(0, torch.tensor([0, 4]), what), weight],
+                target,
+                reduction=reduction,
+                chunk_tokens=4,
+            )
+            for what in (0.0, float("nan"))
+        )
+        assert clean[2].abs().sum() > 0
+        assert_alike(spoiled, clean, torch.float32)
+        assert spoiled[1][::2].abs().sum() == 0
+
+
+def test_features_are_left_as_they_are():
+    input, weight, target = some(6, 4, 9)
+    target[::2] = -100
+    before = input.clone()
+    for wants_input in (True, False):
+        leaf = weight.clone().requires_grad_()
+        input.requires_grad_(wants_input)
+        ops.linear_cross_entropy(input, leaf, target, chunk_tokens=4).backward()
+        assert torch.equal(input, before)
+        torch.testing.assert_close(
+            leaf.grad, torch.autograd.grad(two_steps(input, leaf, target), leaf)[0]
+        )
 
 
 @pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
@@ -194,17 +250,21 @@ def test_more_chunks_take_less_memory():
 
 
 BAD = [
-    (lambda x, w, t: (x, w[0], t), {}, ValueError, "weight has shape"),
-    (lambda x, w, t: (x, w[:, :2], t), {}, ValueError, "weight has 2 features: input"),
-    (lambda x, w, t: (x, w[:0], t), {}, ValueError, "weight has no rows"),
+    (lambda x, w, t: (x, w[0], t), {}, ValueError, "linear_weight has shape"),
+    (lambda x, w, t: (x, w[:, :2], t), {}, ValueError, "linear_weight has 2 features"),
+    (lambda x, w, t: (x, w[:0], t), {}, ValueError, "linear_weight has no rows"),
+    (lambda x, w, t: (x, w.tolist(), t), {}, TypeError, "linear_weight is a list: it"),
     (
         lambda x, w, t: (x, w.double(), t),
         {},
         TypeError,
-        "weight has dtype torch.float64",
+        "linear_weight has dtype torch.float64",
     ),
     (lambda x, w, t: (x, w, t + 9), {}, IndexError, "target holds"),
     (lambda x, w, t: (x, w, t), {"chunk_tokens": 0}, ValueError, "chunk_tokens is 0"),
+    (lambda x, w, t: (x, w, t), {"chunk_tokens": 1.5}, TypeError, "tokens is 1.5: it"),
+    (lambda x, w, t: (x, w, t), {"chunk_tokens": "a"}, TypeError, "tokens is 'a': it"),
+    (lambda x, w, t: (x, w, t), {"chunk_tokens": True}, TypeError, "tokens is True: "),
     (lambda x, w, t: (x, w, t), {"reduction": "all"}, ValueError, "reduction is 'all'"),
 ]
 
@@ -213,3 +273,24 @@ BAD = [
 def test_bad_arguments(change, settings, error, message):
     with pytest.raises(error, match=message):
         ops.linear_cross_entropy(*change(*some(6, 4, 9)), **settings)
+
+
+def test_autocast_is_refused_by_name():
+    arguments = some(6, 4, 9)
+    with torch.autocast("cpu", torch.bfloat16):
+        with pytest.raises(
+            ValueError, match=r"autocast to torch.bfloat16 is on for cpu"
+        ):
+            ops.linear_cross_entropy(*arguments)
+        with torch.autocast("cpu", enabled=False):
+            ops.linear_cross_entropy(*arguments)
+
+
+def test_the_names_of_the_arguments_are_torchs():
+    if not hasattr(F, "linear_cross_entropy"):
+        pytest.skip("this torch has no linear_cross_entropy")
+    input, weight, target = some(6, 4, 9)
+    arguments = {"input": input, "linear_weight": weight, "target": target}
+    torch.testing.assert_close(
+        ops.linear_cross_entropy(**arguments), F.linear_cross_entropy(**arguments)
+    )

@@ -1,7 +1,7 @@
 """The exercises of the loss chapter."""
 
 from collections.abc import Iterator
-from math import exp, inf, isclose, isfinite
+from math import exp, inf, isclose, isfinite, nan
 from random import Random
 from typing import Any
 
@@ -25,6 +25,7 @@ def log_sum_exp_cases() -> Iterator[Arguments]:
     yield ([1000.0, 990.0, 1000.0],)
     yield ([-1000.0, -1001.0],)
     yield ([3.0, -inf, 1.0],)
+    yield ([-inf, -inf],)
     random = Random(1)
     for size in (2, 30):
         yield (random_logits(random, size, 800.0),)
@@ -49,7 +50,7 @@ def gradient_cases() -> Iterator[Arguments]:
 def mean_perplexity_cases() -> Iterator[Arguments]:
     yield ([(1.0, 1), (3.0, 9)],)
     yield ([(2.0, 7)],)
-    yield ([(0.5, 3), (0.0, 0), (1.5, 1)],)
+    yield ([(0.5, 3), (nan, 0), (1.5, 1)],)
     random = Random(3)
     for size in (2, 5, 20):
         yield ([(random_logits(random, 1)[0] + 4, random.randrange(1, 99))
@@ -59,7 +60,9 @@ def mean_perplexity_cases() -> Iterator[Arguments]:
 def mean_perplexity(batches: list[tuple[float, int]]) -> list[float]:
     """The mean over all tokens, not over batches."""
     tokens = sum(count for _, count in batches)
-    return [perplexity(sum(mean * count for mean, count in batches) / tokens)]
+    # The mean over no token is NaN.
+    lost = sum(mean * count for mean, count in batches if count)
+    return [perplexity(lost / tokens)]
 
 
 def judge_mean_perplexity(arguments: Arguments, answer: Any) -> str | None:
@@ -76,6 +79,7 @@ def merge_cases() -> Iterator[Arguments]:
     yield (1000.0, 2.0), (999.0, 5.0)
     yield (-inf, 0.0), (3.0, 1.25)  # nothing was read on the left
     yield (3.0, 1.25), (-inf, 0.0)
+    yield (-inf, 0.0), (-inf, 0.0)
     random = Random(4)
     for _ in range(4):
         first, second = random_logits(random, 2, 50.0)
@@ -84,6 +88,8 @@ def merge_cases() -> Iterator[Arguments]:
 
 def merge(first: tuple[float, float], second: tuple[float, float]) -> list[float]:
     highest = max(first[0], second[0])
+    if highest == -inf:
+        return [highest, 0.0]
     return [highest, sum(total * exp(m - highest) for m, total in (first, second))]
 
 

@@ -24,7 +24,7 @@ def check_cross_entropy(
 
 def check_linear(
     input: Tensor,
-    weight: Tensor,
+    linear_weight: Tensor,
     target: Tensor,
     rule: Rule,
     chunk_tokens: int | None,
@@ -32,21 +32,49 @@ def check_linear(
 ) -> None:
     """The same for `ops.linear_cross_entropy`."""
     _check_matrix(input, "input", "tokens", "features")
-    _check_matrix(weight, "weight", "classes", "features")
-    if weight.shape[0] == 0:
-        raise ValueError("weight has no rows: it must have one for each class")
-    if weight.shape[1] != input.shape[1]:
+    _check_matrix(linear_weight, "linear_weight", "classes", "features")
+    classes, features = linear_weight.shape
+    if classes == 0:
+        raise ValueError("linear_weight has no rows: it must have one for each class")
+    if features != input.shape[1]:
         raise ValueError(
-            f"weight has {weight.shape[1]} features: input has {input.shape[1]}, and "
+            f"linear_weight has {features} features: input has {input.shape[1]}, and "
             "they must agree"
         )
-    _check_alike(weight, input, "weight")
-    if chunk_tokens is not None and chunk_tokens < 1:
+    _check_alike(linear_weight, input, "linear_weight")
+    _check_chunk(chunk_tokens)
+    _check_target(target, input, classes, rule, check)
+    _check_no_autocast(input.device.type)
+
+
+def _check_chunk(chunk_tokens: int | None) -> None:
+    if chunk_tokens is None:
+        return
+    if type(chunk_tokens) is not int:  # True is an int too
+        raise TypeError(
+            f"chunk_tokens is {chunk_tokens!r}: it must be an integer or None"
+        )
+    if chunk_tokens < 1:
         raise ValueError(f"chunk_tokens is {chunk_tokens}: it must be 1 or more")
-    _check_target(target, input, weight.shape[0], rule, check)
+
+
+def _check_no_autocast(device: str) -> None:
+    """Products in another dtype than their arguments' do not fit into the gradients."""
+    if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
+        raise ValueError(
+            f"torch.autocast to {torch.get_autocast_dtype(device)} is on for {device}: "
+            "linear_cross_entropy computes in the dtype of its arguments, so it must "
+            "be called with autocast off, on arguments of the dtype that is wanted"
+        )
+
+
+def _check_tensor(tensor: Tensor, name: str) -> None:
+    if not isinstance(tensor, Tensor):
+        raise TypeError(f"{name} is a {type(tensor).__name__}: it must be a tensor")
 
 
 def _check_matrix(tensor: Tensor, name: str, rows: str, columns: str) -> None:
+    _check_tensor(tensor, name)
     if tensor.dtype not in DTYPES:
         raise TypeError(
             f"{name} has dtype {tensor.dtype}: it must be one of "
@@ -78,6 +106,7 @@ def _check_target(
     target: Tensor, like: Tensor, num_classes: int, rule: Rule, check: bool
 ) -> None:
     """Classes of shape (tokens,) in int64, or probabilities (tokens, classes)."""
+    _check_tensor(target, "target")
     shapes = ((like.shape[0],), (like.shape[0], num_classes))
     if target.shape not in shapes:
         raise ValueError(

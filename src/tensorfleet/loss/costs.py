@@ -10,7 +10,8 @@ throws the logits away and computes them again for the gradient needs 8 N D V.
 their log-softmax for the backward pass, and there makes the gradient of that and then
 the gradient of the logits: three such tensors live at the peak. The chunked loss has
 the logits of a chunk, and where these are bfloat16 and no kernel of its own does the
-arithmetic, the same once more in float32.
+arithmetic, the same once more in float32. All of this is for classes as targets:
+probabilities are N · V numbers themselves, and need some more of a chunk's size.
 
 *Time.* A GPU does not finish before its tensor cores have done the operations, nor
 before its memory has moved the bytes: the larger of the two is the floor (Williams,
@@ -53,7 +54,10 @@ def logits_bytes(num_tokens: int, classes: int, element_bytes: int) -> int:
 
 
 def stored_peak_bytes(num_tokens: int, classes: int, element_bytes: int) -> int:
-    """The most that is alive at once, besides inputs, where all logits are stored."""
+    """The most that is alive at once, besides inputs, where all logits are stored.
+
+    One more of the three where the program keeps the logits under a name.
+    """
     return 3 * logits_bytes(num_tokens, classes, element_bytes)
 
 
@@ -69,8 +73,8 @@ def chunk_bytes(
 ) -> int:
     """The most that is alive at once, besides inputs and gradients, in chunks.
 
-    Without the `kernel` elements of less than 4 bytes are computed on in a float32
-    copy.
+    For classes as targets. Without the `kernel` elements of less than 4 bytes are
+    computed on in a float32 copy.
     """
     copy = 0 if kernel or element_bytes >= 4 else 4
     return logits_bytes(chunk_tokens, classes, element_bytes + copy)

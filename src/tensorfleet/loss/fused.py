@@ -190,12 +190,26 @@ def _by_chunks(
         part_scale = None if scale is None else scale[part]
         losses[part] = plan.rows(logits, target[part], plan.rule, part_scale, logits)
         # Where there is a scale, they are no logits any more but their gradient.
-        if input_gradient is not None:
-            torch.mm(logits, weight, out=input_gradient[part])
+        room = None if input_gradient is None else input_gradient[part]
         if weight_gradient is not None:
-            weight_gradient.addmm_(logits.T, input[part])
+            counted = _counted(input[part], target[part], plan.rule, room)
+            weight_gradient.addmm_(logits.T, counted)
+            del counted
+        if room is not None:
+            torch.mm(logits, weight, out=room)
         del logits  # before the next ones are made
     return losses, input_gradient, weight_gradient
+
+
+def _counted(input: Tensor, target: Tensor, rule: Rule, room: Tensor | None) -> Tensor:
+    """`input` with zeros for tokens that are ignored, in `room` where there is some.
+
+    Their rows of G are 0, but 0 · NaN would make all of dW NaN.
+    """
+    if target.ndim == 2:
+        return input
+    counted = input.clone() if room is None else room.copy_(input)
+    return counted.masked_fill_((target == rule.ignore_index)[:, None], 0)
 
 
 def _divisor(target: Tensor, rule: Rule, dtype: torch.dtype) -> Tensor:

@@ -45,7 +45,7 @@ def cross_entropy(
     label_smoothing: float = 0.0,
     check: bool = True,
 ) -> Tensor:
-    """`ops.cross_entropy` by Triton.
+    """`ops.cross_entropy` by Triton. Unchecked, a class out of range gives NaN.
 
     Raises as that does, and RuntimeError for a CPU tensor outside the interpreter.
     """
@@ -57,7 +57,7 @@ def cross_entropy(
 
 def linear_cross_entropy(
     input: Tensor,
-    weight: Tensor,
+    linear_weight: Tensor,
     target: Tensor,
     *,
     ignore_index: int = IGNORE_INDEX,
@@ -68,12 +68,15 @@ def linear_cross_entropy(
 ) -> Tensor:
     """`ops.linear_cross_entropy` with its rows by Triton.
 
-    Raises as that does, and RuntimeError for a CPU tensor outside the interpreter.
+    Unchecked, a class out of range gives NaN. Raises as that does, and RuntimeError for
+    a CPU tensor outside the interpreter.
     """
     rule = Rule(ignore_index, reduction, label_smoothing)
-    check_linear(input, weight, target, rule, chunk_tokens, check)
+    check_linear(input, linear_weight, target, rule, chunk_tokens, check)
     _check_runs_here(input)
-    return fused.linear_cross_entropy(rows, input, weight, target, rule, chunk_tokens)
+    return fused.linear_cross_entropy(
+        rows, input, linear_weight, target, rule, chunk_tokens
+    )
 
 
 def rows(
@@ -137,9 +140,11 @@ def _rows(
         target += row * num_classes
         wanted_class = 0
         ignored = False
+        missing = False
     else:
         wanted_class = tl.load(target + row)
         ignored = wanted_class == ignore_index
+        missing = (wanted_class < 0) | (wanted_class >= num_classes)
     highest = tl.full((), float("-inf"), compute)
     total = tl.full((), 0, compute)
     attained = tl.full((), 0, compute)
@@ -151,14 +156,18 @@ def _rows(
         wanted = _wanted(
             target, wanted_class, column, inside, SOFT, KEPT, SHARE, compute
         )
-        before = _finite(highest)
-        highest = tl.maximum(highest, tl.max(logit, 0))
+        before = highest
+        highest = tl.maximum(before, tl.max(logit, 0))
         now = _finite(highest)
+        # Of no logits so far the sum is 0, and its factor 0 too: exp(0 - now) could
+        # overflow, and 0 times infinity is no number.
         total = total * tl.exp(before - now) + tl.sum(tl.exp(logit - now), 0)
         # What is not wanted counts nothing, even where its logit is -inf.
         terms = wanted * tl.where(wanted == 0, 0, logit - now)
-        attained += mass * (before - now) + tl.sum(terms, 0)
+        attained += mass * (_finite(before) - now) + tl.sum(terms, 0)
         mass += tl.sum(wanted, 0)
+    # Of a class that does not exist neither loss nor gradient is a number.
+    mass = tl.where(missing, float("nan"), mass)
     loss = mass * tl.log(total) - attained
     tl.store(losses + row, tl.where(ignored, 0, loss))
     if GRADIENT:
@@ -166,7 +175,9 @@ def _rows(
         for start in range(0, num_classes, BLOCK):
             column = start + tl.arange(0, BLOCK)
             inside = column < num_classes
-            logit = tl.load(logits + column, mask=inside, other=0).to(compute)
+            logit = tl.load(logits + column, mask=inside, other=float("-inf")).to(
+                compute
+            )
             wanted = _wanted(
                 target, wanted_class, column, inside, SOFT, KEPT, SHARE, compute
             )

@@ -1,13 +1,15 @@
 """Cross-entropy on PyTorch tensors, of logits or of what the logits are made from.
 
-    cross_entropy(input, target)                  input: logits (tokens, classes)
-    linear_cross_entropy(input, weight, target)   the same of input @ weight.T, without
-                                                  ever storing all of these logits
+    cross_entropy(input, target)      input: logits (tokens, classes)
+    linear_cross_entropy(input, linear_weight, target)
+                                      the same of input @ linear_weight.T, without ever
+                                      storing all of these logits
 
 Arguments, results and their edges are those of torch.nn.functional.cross_entropy, with
 two exceptions, both on purpose. A token that is ignored has the gradient 0 even where
-its logits are NaN (torch: NaN). A class that a soft target gives the probability 0
-costs nothing even where its logit is −inf (torch: NaN).
+its logits are NaN (torch: NaN), and adds nothing to that of the weight even where its
+features are. A class that a soft target gives the probability 0 costs nothing even
+where its logit is −inf (torch: NaN).
 
 `rows` is the arithmetic, written in place; see `reference` for the formulas and `fused`
 for the loop over chunks of tokens. Losses are computed in float32, or in float64 for
@@ -52,7 +54,7 @@ def cross_entropy(
 
 def linear_cross_entropy(
     input: Tensor,
-    weight: Tensor,
+    linear_weight: Tensor,
     target: Tensor,
     *,
     ignore_index: int = IGNORE_INDEX,
@@ -61,19 +63,21 @@ def linear_cross_entropy(
     chunk_tokens: int | None = None,
     check: bool = True,
 ) -> Tensor:
-    """`cross_entropy(input @ weight.T, target)`, a chunk of tokens at a time.
+    """`cross_entropy(input @ linear_weight.T, target)`, a chunk of tokens at a time.
 
-    `input` has shape (N, D), `weight` (V, D) and the dtype of `input`; the rest is as
-    in `cross_entropy`. Logits of `chunk_tokens` tokens exist at once: fewer take less
-    memory, and round the gradient of `weight` more often. None means an eighth of all
-    tokens, but 512 at least.
+    `input` has shape (N, D), `linear_weight` (V, D) and the dtype of `input`; the rest
+    is as in `cross_entropy`. Logits of `chunk_tokens` tokens exist at once: fewer take
+    less memory, and round the gradient of the weight more often. None means an eighth
+    of all tokens, but 512 at least.
 
-    Raises as `cross_entropy` does; RuntimeError in a second backward pass, except with
-    reduction "none".
+    Raises as `cross_entropy` does; ValueError under torch.autocast; RuntimeError in a
+    second backward pass, except with reduction "none".
     """
     rule = Rule(ignore_index, reduction, label_smoothing)
-    check_linear(input, weight, target, rule, chunk_tokens, check)
-    return fused.linear_cross_entropy(rows, input, weight, target, rule, chunk_tokens)
+    check_linear(input, linear_weight, target, rule, chunk_tokens, check)
+    return fused.linear_cross_entropy(
+        rows, input, linear_weight, target, rule, chunk_tokens
+    )
 
 
 def rows(

@@ -27,7 +27,7 @@ Does not handle: tensors (see `ops`), weights of classes, gradients of the targe
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp, fsum, inf, log, nan
+from math import exp, fsum, inf, isinf, isnan, log, nan
 from typing import TypeAlias
 
 # A class by its number, or a probability for every class.
@@ -45,7 +45,7 @@ class Rule:
     the tokens that count. `label_smoothing` is from 0 to 1.
 
     Raises ValueError for another reduction or smoothing, TypeError for an
-    `ignore_index` that is no integer.
+    `ignore_index` that is no integer or a smoothing that is no number.
     """
 
     ignore_index: int = IGNORE_INDEX
@@ -53,9 +53,16 @@ class Rule:
     label_smoothing: float = 0.0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.ignore_index, int):
+        if type(self.ignore_index) is not int:  # True is an int too
             raise TypeError(
                 f"ignore_index is {self.ignore_index!r}: it must be an integer"
+            )
+        if isinstance(self.label_smoothing, bool) or not isinstance(
+            self.label_smoothing, (int, float)
+        ):
+            raise TypeError(
+                f"label_smoothing is {self.label_smoothing!r}: it must be a number "
+                "from 0 to 1"
             )
         if self.reduction not in REDUCTIONS:
             raise ValueError(
@@ -71,9 +78,12 @@ class Rule:
 def log_sum_exp(logits: Sequence[float]) -> float:
     """log Σ exp(l), without taking the exponential of a large number.
 
-    Raises ValueError without logits.
+    −inf where all logits are −inf, inf where one is inf. Raises ValueError without
+    logits.
     """
     highest, total = _shifted_sum(logits)
+    if isinf(highest) and not any(map(isnan, logits)):
+        return highest
     return highest + log(total)
 
 
@@ -166,9 +176,12 @@ def cross_entropy(
 def perplexity(loss: float) -> float:
     """exp(loss): among how many equally likely words a model wavers that loses so much.
 
-    `loss` is a mean over tokens, in nats.
+    `loss` is a mean over tokens, in nats. inf where exp(loss) is beyond all floats.
     """
-    return exp(loss) if loss < 709 else inf  # exp(710) is beyond the largest float
+    try:
+        return exp(loss)
+    except OverflowError:
+        return inf
 
 
 def shifted(
