@@ -30,7 +30,7 @@ ROLES = {
     ACTIVATIONS: "series-7",
     LAYER_SCORES: "series-4",
     ALL_SCORES: "series-4",
-    WORD_SCORES: "series-2",
+    WORD_SCORES: "muted",
 }
 
 
