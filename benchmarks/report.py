@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -18,13 +19,15 @@ def main(
     table: Callable[[dict[str, Any], list[Row]], list[str]],
     environment: Callable[[], dict[str, Any]],
     folder: Callable[[], Path],
+    disturbed: Callable[[list[Row]], str | None] = lambda _: None,
 ) -> None:
     """Measure, print, and record if asked to.
 
     `measure(quick, repeats)` returns rows, which are dataclasses, and the quantities,
     with units, that pages of the book may quote by name. `table(result, rows)` gives
     the lines to print below the claim. `environment` and `folder` (see `records`) say
-    what machine this is and where its records lie.
+    what machine this is and where its records lie. `disturbed(rows)` may say why they
+    are not to be recorded.
     """
     parser = argparse.ArgumentParser(description=claim, allow_abbrev=False)
     parser.add_argument(
@@ -61,6 +64,9 @@ def main(
         found = [f"{name} = {v:.4g} {unit}" for name, (v, unit) in quantities.items()]
         print(claim, *table(result, rows), "", *found, sep="\n")
     if arguments.record:
+        reason = disturbed(rows)
+        if reason:
+            sys.exit(f"not recorded: {reason}. Measure again on a quiet machine.")
         file = folder() / f"{chapter}.json"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(result, indent=1) + "\n")

@@ -4,6 +4,7 @@ Attention is the plain algorithm: every query meets every key, since a mask save
 of its operations.
 """
 
+from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -11,6 +12,21 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tensorfleet.attention.shapes import ModelShape
+
+
+@dataclass
+class Cache:
+    """Keys and values of one layer, of tokens that were seen: (batch, tokens, G, d)."""
+
+    keys: Tensor | None = None
+    values: Tensor | None = None
+
+    def add(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """All that is cached, with those of new tokens behind."""
+        if self.keys is not None and self.values is not None:
+            k, v = torch.cat([self.keys, k], 1), torch.cat([self.values, v], 1)
+        self.keys, self.values = k, v
+        return k, v
 
 
 class Layer(nn.Module):
@@ -27,8 +43,8 @@ class Layer(nn.Module):
             }
         )
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = x + self.drop(self.of["o"](self.attend(self.norms[0](x))))
+    def forward(self, x: Tensor, cache: Cache | None = None) -> Tensor:
+        x = x + self.drop(self.of["o"](self.attend(self.norms[0](x), cache)))
         h = self.norms[1](x)
         if self.shape.gated:
             inner = functional.silu(self.of["gate"](h)) * self.of["up"](h)
@@ -36,12 +52,14 @@ class Layer(nn.Module):
             inner = functional.gelu(self.of["up"](h))
         return x + self.drop(self.of["down"](inner))
 
-    def attend(self, h: Tensor) -> Tensor:
+    def attend(self, h: Tensor, cache: Cache | None = None) -> Tensor:
         batch, tokens, _ = h.shape
         q, k, v = (
             self.of[name](h).view(batch, tokens, -1, self.shape.head_dim)
             for name in "qkv"
         )
+        if cache is not None:
+            k, v = cache.add(k, v)
         # Each key serves a group of queries: (batch, kv heads, group · tokens, d).
         group = self.shape.heads // self.shape.kv_heads
         q = q.transpose(1, 2).reshape(
@@ -78,6 +96,16 @@ class Model(nn.Module):
             x = x + self.positions(torch.arange(tokens.shape[1], device=x.device))
         for layer in self.layers:
             x = layer(x)
+        scores: Tensor = self.head(self.norm(x))
+        return scores
+
+    def step(self, tokens: Tensor, caches: list[Cache]) -> Tensor:
+        """Scores for the last of `tokens` alone; the others are in the caches."""
+        x = self.embedding(tokens[:, -1:])
+        if self.shape.positions:
+            x = x + self.positions(torch.tensor([tokens.shape[1] - 1]))
+        for layer, cache in zip(self.layers, caches, strict=True):
+            x = layer(x, cache)
         scores: Tensor = self.head(self.norm(x))
         return scores
 

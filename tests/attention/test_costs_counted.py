@@ -13,12 +13,13 @@ from tensorfleet.attention.costs import (
     attention_product,
     causal_pairs,
     decode,
+    kv_cache_bytes,
     prefill,
     training,
 )
 from tensorfleet.attention.models import DEEPSEEK_V3, GPT2, LLAMA_8B, LLAMA_70B
 from tensorfleet.attention.shapes import Latent
-from tests.attention.small_models import LatentAttention, Layer, Model
+from tests.attention.small_models import Cache, LatentAttention, Layer, Model
 
 GPT = ModelShape(
     name="small GPT",
@@ -84,6 +85,31 @@ def test_a_prompt_does_what_is_counted_but_scores_all_its_tokens(shape, tokens):
     assert (
         counted == prefill(shape, tokens).operations + unmasked(shape, tokens) + scored
     )
+
+
+@pytest.mark.parametrize("shape", [GPT, LLAMA], ids=lambda shape: shape.name)
+@pytest.mark.parametrize("sequences", [1, 3])
+def test_decoding_with_a_cache_does_what_is_counted(shape, sequences):
+    """Every token of a batch, one after the other, and the same result as at once."""
+    torch.manual_seed(1)
+    model = Model(shape).double()
+    words = torch.randint(shape.vocabulary, (sequences, 12))
+    caches = [Cache() for _ in model.layers]
+    with torch.no_grad():
+        for t in range(12):
+            counted = operations(lambda t=t: model.step(words[:, : t + 1], caches))
+            assert counted == decode(shape, [t + 1] * sequences).operations
+        kept = sum(x.nbytes for cache in caches for x in (cache.keys, cache.values))
+        values = kept // 8  # in doubles
+        assert values * shape.value_bytes == kv_cache_bytes(shape, 12 * sequences)
+        # In a single layer the last token sees all others, with or without a mask.
+        one = Model(replace(shape, layers=1)).double()
+        empty = [Cache()]
+        stepped = [one.step(words[:, : t + 1], empty) for t in range(12)][-1]
+        # Doubles, and sums of at most 96 terms near 1.
+        torch.testing.assert_close(
+            stepped[:, 0], one(words)[:, -1], rtol=1e-12, atol=1e-12
+        )
 
 
 @pytest.mark.parametrize("shape", [GPT2, LLAMA_8B, LLAMA_70B], ids=lambda s: s.name)

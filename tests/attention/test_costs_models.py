@@ -1,6 +1,8 @@
 """Shapes of real models, and costs that other tests do not count: published totals."""
 
 from dataclasses import replace
+from random import Random
+from statistics import mean
 
 import pytest
 from hypothesis import given
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 
 from tensorfleet.attention.activations import activation_bytes
 from tensorfleet.attention.costs import (
+    attention_operations,
     attention_product,
     causal_pairs,
     decode,
@@ -16,6 +19,7 @@ from tensorfleet.attention.costs import (
     matmul,
     prefill,
     ridge,
+    training,
 )
 from tensorfleet.attention.models import (
     DEEPSEEK_V3,
@@ -73,8 +77,35 @@ def test_decoding_on_the_latent_costs_more_operations_and_fewer_bytes():
     long = 10**6
     assert decode(DEEPSEEK_V3, [long]).operations > decode(plain, [long]).operations
     assert decode(DEEPSEEK_V3, [long]).bytes < decode(plain, [long]).bytes / 20
-    # 2·(576 + 512)·128 operations for 2·576 bytes: about the ridge of an H100.
-    assert 200 < decode(DEEPSEEK_V3, [10**9]).intensity < 250
+    # Between the ridge of an H200 and that of an H100.
+    cache_alone = 2 * (576 + 512) * 128 / (2 * 576)
+    assert ridge(H200) < cache_alone < ridge(H100)
+    assert decode(DEEPSEEK_V3, [10**12]).intensity == pytest.approx(cache_alone, 1e-3)
+
+
+def test_a_batch_reads_the_experts_that_its_tokens_are_expected_to_pass():
+    """Drawn 4,000 times: a token's 8 of 256 experts, for batches of tokens."""
+    random, each = Random(1), 58 * 3 * 7168 * 2048
+    for tokens in (1, 2, 28, 256):
+        drawn = [
+            len(set().union(*(random.sample(range(256), 8) for _ in range(tokens))))
+            for _ in range(4000 // tokens + 10)
+        ]
+        read = DEEPSEEK_V3.weights_read(tokens) - DEEPSEEK_V3.layer_weights
+        # The number drawn has a standard deviation below 8, its mean one below 2.
+        assert read / each + 8 == pytest.approx(mean(drawn), abs=3)
+    assert DEEPSEEK_V3.weights_read(1) == DEEPSEEK_V3.layer_weights
+    every = DEEPSEEK_V3.layer_weights + DEEPSEEK_V3.idle_weights
+    assert DEEPSEEK_V3.weights_read(10**6) == every
+    batch, weights = decode(DEEPSEEK_V3, [10] * 28), DEEPSEEK_V3.weights_read(28)
+    cache = kv_cache_bytes(DEEPSEEK_V3, 280)
+    assert batch.bytes == 2 * (weights + DEEPSEEK_V3.head_weights) + cache
+    assert prefill(DEEPSEEK_V3, 28).bytes - batch.bytes == (
+        kv_cache_bytes(DEEPSEEK_V3, 28) - cache
+    )
+    step = training(DEEPSEEK_V3, 7, 4)
+    assert step.bytes == 3 * 2 * (weights + DEEPSEEK_V3.head_weights)
+    assert all(shape.weights_read(10**6) == shape.layer_weights for shape in MODELS[:3])
 
 
 @given(SIZES, SIZES, SIZES, st.sampled_from((1, 2, 4)))
@@ -206,6 +237,16 @@ def test_causal_pairs_are_what_a_mask_leaves():
         (lambda: replace(GPT2, idle_weights=-5), "idle_weights of GPT-2 is -5"),
         (lambda: replace(GPT2, value_bytes=0), "value_bytes of GPT-2 is 0"),
         (lambda: replace(DEEPSEEK_V3, kv_heads=8), "DeepSeek-V3 has 8 kv_heads"),
+        (lambda: attention_product(1, 1, 1, heads=4, kv_heads=3), "4 heads and 3 kv_h"),
+        (lambda: attention_product(1, 1, 1, heads=2, kv_heads=8), "2 heads and 8 kv_h"),
+        (lambda: kv_cache_bytes(LLAMA_8B, -5), "tokens is -5: it must be 0 or more"),
+        (lambda: causal_pairs(-5), "tokens is -5: it must be 0 or more"),
+        (lambda: causal_pairs(5, -2), "context is -2: it must be 0 or more"),
+        (lambda: attention_operations(LLAMA_8B, -2), "pairs is -2"),
+        (lambda: replace(DEEPSEEK_V3, routed_experts=-1), "routed_experts of DeepSeek"),
+        (lambda: replace(DEEPSEEK_V3, active_experts=0), "active_experts of DeepSeek"),
+        (lambda: replace(GPT2, active_experts=1), "must be at most routed_experts, 0"),
+        (lambda: DEEPSEEK_V3.weights_read(0), "tokens is 0: it must be 1 or more"),
         (lambda: activation_bytes(GPT2, 0), "tokens is 0"),
         (lambda: activation_bytes(GPT2, 1, 0), "sequences is 0"),
         (lambda: activation_bytes(DEEPSEEK_V3, 1), "DeepSeek-V3 has latent attention"),
@@ -213,4 +254,17 @@ def test_causal_pairs_are_what_a_mask_leaves():
 )
 def test_bad_input_is_named(call, message):
     with pytest.raises(ValueError, match=message):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: decode(LLAMA_8B, [1.5]), r"context is 1\.5: it must be an integer"),
+        (lambda: prefill(LLAMA_8B, float("nan")), "tokens is nan: it must be an int"),
+        (lambda: matmul("2", 1, 1), "rows is '2': it must be an integer"),
+    ],
+)
+def test_what_is_no_integer_is_named(call, message):
+    with pytest.raises(TypeError, match=message):
         call()

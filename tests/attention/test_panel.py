@@ -45,14 +45,19 @@ def test_the_terms_add_up_to_what_costs_counts(state):
         assert total == step.cost.bytes == decode(step.shape, contexts).bytes
         return
     assert total == step.cost.operations
-    if step.causal and step.stage == "training":
-        assert step.cost == training(step.shape, step.tokens, step.sequences)
+    if step.stage == "training":
+        cost = training(step.shape, step.tokens, step.sequences)
+        assert (total == cost.operations) == (step.causal or step.tokens == 1)
+        state = step.shape.parameters * 16
+        kept = sum(step.memory().values()) - state
+        assert step.cost.bytes == cost.bytes + 2 * kept  # written, and read
     elif step.causal:
         one = prefill(step.shape, step.tokens)
         assert step.cost.operations == step.sequences * one.operations
-        assert step.cost.bytes - one.bytes == (step.sequences - 1) * kv_cache_bytes(
-            step.shape, step.tokens
-        )
+        experts = step.shape.weights_read(step.tokens * step.sequences)
+        experts -= step.shape.weights_read(step.tokens)
+        caches = (step.sequences - 1) * kv_cache_bytes(step.shape, step.tokens)
+        assert step.cost.bytes - one.bytes == caches + 2 * experts
 
 
 @given(SETTINGS)
@@ -100,12 +105,35 @@ def test_memory_is_what_the_parts_are(state):
         return
     assert parts["weights"] + parts["gradients, optimizer"] == 16 * shape.parameters
     kept = sum(size for name, size in parts.items() if name not in list(parts)[:2])
+    words = 2 * shape.vocabulary * step.tokens * step.sequences
+    assert parts["scores of the vocabulary"] == words
     if shape.latent:
-        assert kept == 0
+        assert kept == words
     else:
-        assert kept == activation_bytes(
+        assert kept - words == activation_bytes(
             shape, step.tokens, step.sequences, keep_scores=not step.tiled
         )
+
+
+def text(panel, key):
+    return marks_of(panel, Text)[key].text
+
+
+def test_what_a_setting_cannot_change_is_said():
+    panel = AttentionPanel(log_tokens=10)
+    assert "beyond" not in marks_of(panel, Text)
+    panel.act("log_tokens", 11)
+    assert text(panel, "beyond") == "more than its 1,024 positions"
+    assert "without" not in marks_of(panel, Text)
+    panel.act("model", "Llama 3.1 8B")
+    assert "beyond" not in marks_of(panel, Text)
+    panel.act("stage", "decode")
+    before = [picture.to_json() for picture in panel.frame().pictures]
+    assert text(panel, "without") == "decoding hides no pairs and keeps no scores"
+    for toggle in ("causal", "tiled"):
+        panel.act(toggle, True)
+        after = [picture.to_json() for picture in panel.frame().pictures]
+        assert after == before
 
 
 @given(SETTINGS)
@@ -251,7 +279,16 @@ def test_try_2_batching_helps_until_the_cache_is_what_is_read():
     figures = figures_after(panel, ("sequences", 256))
     assert figures["KV cache, %"] == 90.2
     assert figures["operations a byte"] == 28.8
-    assert figures_after(panel, ("model", "DeepSeek-V3"))["operations a byte"] > 240
+    # A single sequence of DeepSeek-V3 reads 8 experts, 256 of them all 256.
+    panel = AttentionPanel(model="DeepSeek-V3", stage="decode", log_tokens=12)
+    assert figures_after(panel)["bytes moved"] == "73.3 GB"
+    figures = figures_after(panel, ("sequences", 256))
+    assert figures["bytes moved"] == "1.41 TB"
+    assert figures["KV cache, %"] == 5.2
+    assert figures["operations a byte"] == 25.8
+    figures = figures_after(panel, ("log_tokens", 20))
+    assert figures["KV cache, %"] == 93.4
+    assert figures["operations a byte"] == 226.7
 
 
 def test_try_3_scores_fill_the_memory_that_training_needs():
@@ -259,11 +296,14 @@ def test_try_3_scores_fill_the_memory_that_training_needs():
     figures = figures_after(
         panel, ("stage", "training"), ("log_tokens", 13), ("sequences", 8)
     )
-    assert figures["to be held"] == "176 GB"
+    assert text(panel, "beyond") == "more than its 1,024 positions"
+    assert figures["to be held"] == "183 GB"
     assert figures["H200 needed"] == 2
+    assert text(panel, "size scores of all layers") == "155 GB"
     figures = figures_after(panel, ("tiled", True))
-    assert figures["to be held"] == "21.4 GB"
+    assert figures["to be held"] == "27.9 GB"
+    assert text(panel, "size scores of the vocabulary") == "6.59 GB"
     assert figures["H200 needed"] == 1
     # As much as for eight times as many sequences of an eighth of the length.
     figures = figures_after(panel, ("log_tokens", 10), ("sequences", 64))
-    assert figures["to be held"] == "21.4 GB"
+    assert figures["to be held"] == "27.9 GB"

@@ -97,6 +97,21 @@ def test_scores_that_would_overflow():
         assert reduce(merge, order).result() == pytest.approx([2 - share])
 
 
+def test_scores_of_minus_infinity():
+    """Their keys weigh nothing, wherever they stand; without others nothing is left."""
+    values = [[1.0], [2.0], [4.0]]
+    for hidden, mean in (([0], 3.0), ([2], 1.5), ([0, 1], 4.0), ([0, 2], 2.0)):
+        keys = [[-math.inf] if j in hidden else [1.0] for j in range(3)]
+        assert attention([[1.0]], keys, values) == [[mean]]
+        for tile in (1, 2, 3):
+            assert tiled_attention([[1.0]], keys, values, tile=tile) == [[mean]]
+    empty = Partial.of([-math.inf], [[1.0, 2.0]])
+    assert merge(empty, empty) == empty == Partial(-math.inf, 0.0, [0.0, 0.0])
+    for form in (attention, partial(tiled_attention, tile=1)):
+        found = form([[1.0]], [[-math.inf]] * 2, [[1.0]] * 2)
+        assert math.isnan(found[0][0])
+
+
 def test_equal_scores_give_the_plain_mean():
     values = [[1.0, 10.0], [2.0, 20.0], [6.0, 60.0]]
     assert attention([[0.0]], [[1.0], [5.0], [-3.0]], values) == [[3.0, 30.0]]
@@ -162,6 +177,12 @@ def test_bad_arguments(arguments, message):
 def test_bad_tiles_and_heads():
     with pytest.raises(ValueError, match="tile is 0: it must be 1 or more keys"):
         tiled_attention(ONE, ONE, ONE, tile=0)
+    with pytest.raises(TypeError, match=r"tile is 2\.5: it must be an integer"):
+        tiled_attention(ONE, ONE, ONE, tile=2.5)
+    with pytest.raises(ValueError, match="scale is nan: it must be finite"):
+        attention(ONE, ONE, ONE, scale=math.nan)
+    with pytest.raises(TypeError, match="scale is 'x': it must be a number"):
+        attention(ONE, ONE, ONE, scale="x")
     with pytest.raises(ValueError, match="there are 3 heads of queries and 2 of keys"):
         grouped(attention, [ONE] * 3, [ONE] * 2, [ONE] * 2)
     with pytest.raises(ValueError, match="there are 1 heads of queries and 0 of keys"):

@@ -18,8 +18,10 @@ any shape, with or without dropout. What a token keeps in one layer:
     scores                     H·N values; with dropout twice, and H·N mask bytes
 
 The last line grows with the length of the sequence. FlashAttention (Dao et al. 2022,
-arXiv 2205.14135) does not keep it: it makes the scores anew in the backward pass from
-one number of 4 bytes for each query and head, the logarithm of its softmax's sum.
+arXiv 2205.14135) does not keep it: it makes the scores anew in the backward pass, with
+the help of a number of 4 bytes for each query and head, the logarithm of its softmax's
+sum (so FlashAttention-2, Dao 2023, arXiv 2307.08691, section 3.1; the first version
+keeps the maximum and the sum).
 
 Beside all this stands what is kept between steps: with Adam in mixed precision 16 bytes
 a parameter, of which 2 are the weight and 2 its gradient (Rajbhandari et al. 2019,

@@ -23,7 +23,10 @@ anew from what is cached, by `k_up` and `v_up`.
 Bytes are those that must pass through the GPU's memory at least once: each weight once
 a step, whatever the number of tokens; the keys and values that are read and written.
 So decoding a token reads everything to use it once, and prefill uses it N times. Of a
-mixture of experts these are the weights that one token passes; a batch reads more.
+mixture of experts these are as many as the tokens of a step are expected to pass, if
+each expert is as likely as the others (`ModelShape.weights_read`).
+
+Numbers of tokens and sizes are integers; others raise TypeError.
 
 Does not handle: activations (`attention.activations` counts them), norms, biases and
 rotations (less than a thousandth of the operations), softmax.
@@ -90,11 +93,17 @@ def attention_product(
     """softmax(Q·Kᵀ)·V alone: Q, K, V are read and the result written, no scores.
 
     `causal` lets query i see keys 0 to i, as torch's does. `kv_heads` is `heads` unless
-    it is given. Raises ValueError for sizes below 1.
+    it is given. Raises ValueError for sizes below 1, and for heads that cannot share
+    keys evenly.
     """
     shared = heads if kv_heads is None else kv_heads
     _check_all(queries=queries, keys=keys, head_dim=head_dim, heads=heads)
     _check_all(kv_heads=shared, batch=batch, value_bytes=value_bytes)
+    if heads % shared:
+        raise ValueError(
+            f"there are {heads} heads and {shared} kv_heads: "
+            "each of the latter must serve the same number of the former"
+        )
     pairs = queries * keys
     if causal:
         alike = min(queries, keys)
@@ -118,7 +127,7 @@ def prefill(shape: ModelShape, tokens: int, context: int = 0) -> Cost:
         + attention_operations(shape, causal_pairs(tokens, context))
         + _expansion_operations(shape, context)
         + 2 * shape.head_weights,
-        _weight_bytes(shape) + kv_cache_bytes(shape, context + tokens),
+        _weight_bytes(shape, tokens) + kv_cache_bytes(shape, context + tokens),
     )
 
 
@@ -137,37 +146,49 @@ def decode(shape: ModelShape, contexts: Iterable[int]) -> Cost:
     return Cost(
         2 * (shape.layer_weights + shape.head_weights) * len(contexts)
         + attention_operations(shape, sum(contexts), cached=True),
-        _weight_bytes(shape) + kv_cache_bytes(shape, sum(contexts)),
+        _weight_bytes(shape, len(contexts)) + kv_cache_bytes(shape, sum(contexts)),
     )
 
 
 def training(shape: ModelShape, tokens: int, sequences: int = 1) -> Cost:
     """One step, forward and backward, on `sequences` of `tokens` each.
 
-    Weights are read forward and backward, and their gradients are written; what the
-    optimizer does is not counted. Raises ValueError for counts below 1.
+    Weights are read forward and backward, and their gradients are written. Not counted
+    are the bytes of what is kept for the backward pass (`activations` says how many
+    these are) and what the optimizer does. Raises ValueError for counts below 1.
     """
     _check_all(tokens=tokens, sequences=sequences)
     forward = 2 * (shape.layer_weights + shape.head_weights) * tokens
     forward += attention_operations(shape, causal_pairs(tokens))
-    return Cost(3 * forward * sequences, 3 * _weight_bytes(shape))
+    return Cost(3 * forward * sequences, 3 * _weight_bytes(shape, tokens * sequences))
 
 
 def kv_cache_bytes(shape: ModelShape, tokens: int) -> int:
-    """Bytes of the keys and values of `tokens`: 2·L·G·d values each, or L·(r + ρ)."""
+    """Bytes of the keys and values of `tokens`: 2·L·G·d values each, or L·(r + ρ).
+
+    Raises ValueError for a negative number of tokens.
+    """
+    _check("tokens", tokens, 0)
     return shape.layers * shape.cached_values * shape.value_bytes * tokens
 
 
 def causal_pairs(tokens: int, context: int = 0) -> int:
-    """Pairs of a query and a key it may see, for `tokens` that follow `context`."""
+    """Pairs of a query and a key it may see, for `tokens` that follow `context`.
+
+    Raises ValueError for negative numbers.
+    """
+    _check("tokens", tokens, 0)
+    _check("context", context, 0)
     return tokens * context + tokens * (tokens + 1) // 2
 
 
 def attention_operations(shape: ModelShape, pairs: int, *, cached: bool = False) -> int:
     """Operations of attention itself, for pairs of a query and a key, in all layers.
 
-    `cached` is for heads that work on what is cached, as decoding does.
+    `cached` is for heads that work on what is cached, as decoding does. Raises
+    ValueError for a negative number of pairs.
     """
+    _check("pairs", pairs, 0)
     score, weighted = shape.cached_pair_widths if cached else shape.pair_widths
     return 2 * (score + weighted) * shape.heads * shape.layers * pairs
 
@@ -193,9 +214,9 @@ def _expansion_operations(shape: ModelShape, context: int) -> int:
     return 2 * weights * shape.layers * context
 
 
-def _weight_bytes(shape: ModelShape) -> int:
+def _weight_bytes(shape: ModelShape, tokens: int) -> int:
     """What a step reads of the weights: of the embedding only a few rows."""
-    return (shape.layer_weights + shape.head_weights) * shape.value_bytes
+    return (shape.weights_read(tokens) + shape.head_weights) * shape.value_bytes
 
 
 def _check_all(**values: int) -> None:
@@ -204,5 +225,7 @@ def _check_all(**values: int) -> None:
 
 
 def _check(name: str, value: int, lowest: int) -> None:
+    if not isinstance(value, int):
+        raise TypeError(f"{name} is {value!r}: it must be an integer")
     if value < lowest:
         raise ValueError(f"{name} is {value}: it must be {lowest} or more")

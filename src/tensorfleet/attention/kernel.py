@@ -57,9 +57,10 @@ def attention(
 
     Raises as `ops.attention` does; ValueError for a width outside WIDTHS or values of
     another width, and for inputs that ask for a gradient; TypeError for a dtype outside
-    DTYPES; RuntimeError for a CPU tensor outside the interpreter.
+    DTYPES; RuntimeError for a CPU tensor outside the interpreter, and for one on a
+    device that is neither.
     """
-    check_attention(query, key, value, enable_gqa)
+    check_attention(query, key, value, scale, enable_gqa)
     width = query.shape[3]
     if not WIDTHS[0] <= width <= WIDTHS[1]:
         low, high = WIDTHS
@@ -80,9 +81,9 @@ def attention(
     query, key, value = map(_with_adjacent_components, (query, key, value))
     batch, heads, num_queries, _ = query.shape
     num_keys = key.shape[2]
-    out = torch.zeros_like(query, memory_format=torch.contiguous_format)
+    out = torch.empty_like(query, memory_format=torch.contiguous_format)
     if out.numel() == 0 or num_keys == 0:
-        return out
+        return out.zero_()
     scale = 1 / math.sqrt(width) if scale is None else scale
     sizes = _sizes(num_queries, width, query.dtype)
     # One axis for all programs: CUDA allows 65,535 on the others.
@@ -256,10 +257,11 @@ def _merge_tile(
         if CAUSAL:
             seen = seen & (column[None, :] <= row[:, None])
         scores = tl.where(seen, scores, float("-inf"))
-    # The first tile holds key 0, which every query sees: from there on it is finite.
     larger = tl.maximum(maximum, tl.max(scores, 1))
-    weights = tl.exp2(scores - larger[:, None])
-    factor = tl.exp2(maximum - larger)
+    # -inf - -inf is no number: as long as all scores are -inf, 0 stands in for them.
+    safe = tl.where(larger == float("-inf"), 0.0, larger)
+    weights = tl.exp2(scores - safe[:, None])
+    factor = tl.exp2(maximum - safe)
     total = total * factor + tl.sum(weights, 1)
     v = tl.load(value + place * value_stride + component[None, :], inside, other=0.0)
     weights = weights.to(v.dtype)
@@ -276,10 +278,15 @@ def _with_adjacent_components(tensor: Tensor) -> Tensor:
 
 
 def _check_runs_here(tensor: Tensor) -> None:
-    """Refuse a CPU tensor when the kernel was compiled for a GPU.
+    """Refuse other devices, and a CPU tensor when the kernel was compiled for a GPU.
 
     The launch would fail obscurely.
     """
+    if tensor.device.type not in ("cpu", "cuda"):
+        raise RuntimeError(
+            f"query is on {tensor.device}: this kernel runs on CUDA tensors, and in "
+            "the interpreter on CPU tensors"
+        )
     if tensor.device.type == "cpu" and isinstance(_attend, triton.runtime.JITFunction):
         raise RuntimeError(
             "this kernel runs on CUDA tensors; for CPU tensors set TRITON_INTERPRET=1 "

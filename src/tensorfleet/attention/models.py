@@ -25,7 +25,8 @@ GPT2 = ModelShape(
     positions=1024,
 )
 
-# "The Llama 3 herd of models" (arXiv 2407.21783), table 3; vocabulary from section 3.2.
+# "The Llama 3 herd of models" (arXiv 2407.21783), table 3; the vocabulary, which it
+# rounds to 128K, from the configuration published with the weights.
 LLAMA_8B = ModelShape(
     name="Llama 3.1 8B",
     layers=32,
@@ -59,6 +60,8 @@ DEEPSEEK_V3 = ModelShape(
     feed_forward=9 * 2048,
     vocabulary=129_280,
     idle_weights=58 * (256 - 8) * 3 * 7168 * 2048,
+    routed_experts=256,
+    active_experts=8,
     latent=Latent(rank=512, rotary_dim=64, query_rank=1536),
 )
 

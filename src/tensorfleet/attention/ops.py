@@ -14,6 +14,10 @@ The conventions are those of torch.nn.functional.scaled_dot_product_attention: s
                       memory is linear. To be fast too, one kernel must do all steps of
                       a tile on the chip (see `kernel`).
 
+A causal mask saves neither of them any work: scores are computed for all pairs of the
+tiles that any query sees, and hidden ones are then set to -inf. To leave out the tiles
+that are hidden as a whole is the kernel's.
+
 Heads that share keys need no copies of them: their queries are laid end to end as if
 they were more positions of one head.
 
@@ -29,6 +33,7 @@ import torch
 from torch import Tensor
 
 from tensorfleet.attention.arguments import check_attention
+from tensorfleet.attention.reference import check_tile
 
 TILE = 256  # keys
 
@@ -46,13 +51,15 @@ def attention(
 
     `query` has shape (B, H, N, d), `key` (B, G, M, d), `value` (B, G, M, e), the result
     (B, H, N, e); G is H, or with `enable_gqa` divides it. Where there is no key the
-    result is 0. Products are rounded to the inputs' dtype; the softmax is computed in
+    result is 0. Products are rounded to the inputs' dtype, so that in float16 a scaled
+    score beyond 65,504 is infinite, and the result nan; the softmax is computed in
     float32 or better.
 
-    Raises ValueError for shapes or devices that do not fit together, TypeError for
-    dtypes. Source: `reference.attention`.
+    Raises ValueError for shapes or devices that do not fit together and for a scale
+    that is not finite, TypeError for what is no tensor, for dtypes, and for a scale
+    that is no number. Source: `reference.attention`.
     """
-    check_attention(query, key, value, enable_gqa)
+    check_attention(query, key, value, scale, enable_gqa)
     rows = _by_key_head(query, key) * _scale(query, scale)
     scores = rows @ key.mT
     if is_causal:
@@ -74,12 +81,11 @@ def tiled_attention(
     """The same by an online softmax over tiles of `tile` keys.
 
     Arguments, result and errors are those of `attention`, and ValueError for a tile of
-    less than 1. Tiles are computed in float32 or better. Source:
-    `reference.tiled_attention`.
+    less than 1, TypeError for one that is no integer. Tiles are computed in float32 or
+    better. Source: `reference.tiled_attention`.
     """
-    check_attention(query, key, value, enable_gqa)
-    if tile < 1:
-        raise ValueError(f"tile is {tile}: it must be 1 or more keys")
+    check_attention(query, key, value, scale, enable_gqa)
+    check_tile(tile)
     dtype = _accurate(query.dtype)
     rows = _by_key_head(query, key).to(dtype) * _scale(query, scale)
     maximum = rows.new_full((*rows.shape[:3], 1), -math.inf)
@@ -116,10 +122,11 @@ def _merge_tile(
     scores = rows @ key.mT
     if seen is not None:
         scores = scores.masked_fill(~seen, -math.inf)
-    # Every query sees key 0, so that from the first tile on this is finite.
     larger = torch.maximum(maximum, scores.amax(-1, keepdim=True))
-    weights = (scores - larger).exp_()
-    factor = (maximum - larger).exp()
+    # -inf - -inf is no number: as long as all scores are -inf, 0 stands in for them.
+    safe = larger.masked_fill(larger == -math.inf, 0.0)
+    weights = (scores - safe).exp_()
+    factor = (maximum - safe).exp()
     total = factor * total + weights.sum(-1, keepdim=True)
     return larger, total, factor * weighted + weights @ value
 

@@ -13,6 +13,7 @@ from tensorfleet.attention.panel_terms import (
     LAYER_SCORES,
     OPTIMIZER,
     WEIGHTS,
+    WORD_SCORES,
     Step,
 )
 from tensorfleet.explore.marks import Line, Mark, Rect, words
@@ -29,6 +30,7 @@ ROLES = {
     ACTIVATIONS: "series-7",
     LAYER_SCORES: "series-4",
     ALL_SCORES: "series-4",
+    WORD_SCORES: "muted",
 }
 
 
@@ -53,10 +55,13 @@ def memory_picture(step: Step) -> Picture:
             words(f"part {name}", 20, y, name, "ink", 12),
             words(f"size {name}", WIDTH - 6, y, amount(size, "B"), "ink", 12, "end"),
         ]
+    below = 40 + 18 * len(parts)
     if step.stage == "training" and step.shape.latent:
-        marks.append(
-            words("uncounted", 20, 76, "activations: not counted here", "muted", 12)
-        )
+        unsaid = "activations: not counted here"
+        marks.append(words("uncounted", 20, below, unsaid, "muted", 12))
+    if step.stage == "decode":
+        without = "decoding hides no pairs and keeps no scores"
+        marks.append(words("without", 4, below, without, "muted", 12))
     cost = step.cost
     work = f"{amount(cost.operations, 'FLOP')}, {amount(cost.bytes, 'B')} or more moved"
     marks += [

@@ -80,6 +80,7 @@ def shares_picture(step: Step) -> Picture:
     marks: list[Mark] = [
         words("model", 4, 17, step.shape.name, "ink", 14),
         words("stage", 4, 34, described(step), "ink", 12),
+        *_beyond(step),
         *axes.frame(
             "tokens in each sequence",
             f"share of {what}",
@@ -116,6 +117,14 @@ def described(step: Step) -> str:
     if step.stage == "decode":
         return f"decode: token {step.tokens:,}{many}"
     return f"{step.stage}: {step.tokens:,} tokens{many}"
+
+
+def _beyond(step: Step) -> list[Mark]:
+    """A line where a model has learned fewer positions than there are tokens."""
+    if not 0 < step.shape.positions < step.tokens:
+        return []
+    said = f"more than its {step.shape.positions:,} positions"
+    return [words("beyond", 4, 49, said, "muted", 12)]
 
 
 def _bands(bands: Bands, axes: Axes) -> list[Mark]:

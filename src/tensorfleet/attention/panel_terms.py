@@ -25,6 +25,8 @@ QKV, OUTPUT, FEED_FORWARD = "Q, K, V", "output", "feed-forward"
 VOCABULARY, SCORES, CACHE = "vocabulary", "scores and values", "KV cache"
 WEIGHTS, OPTIMIZER, ACTIVATIONS = "weights", "gradients, optimizer", "activations"
 LAYER_SCORES, ALL_SCORES = "scores of a layer", "scores of all layers"
+WORD_SCORES = "scores of the vocabulary"
+KEPT = (ACTIVATIONS, ALL_SCORES, WORD_SCORES)  # from forward to backward pass
 STAGES = ("prefill", "decode", "training")
 
 
@@ -79,7 +81,11 @@ class Step:
         self.cost = self._cost()
 
     def _cost(self) -> Cost:
-        """Operations and bytes, as `costs` counts them."""
+        """Operations and bytes, as `costs` counts them, and what a step adds to them.
+
+        In training what is kept is written once and read once; sequences side by side
+        read more experts together than each for itself.
+        """
         shape, tokens = self.shape, self.tokens
         if self.stage == "decode":
             return decode(shape, [tokens] * self.sequences)
@@ -87,18 +93,23 @@ class Step:
         masked = attention_operations(shape, hidden) * self.sequences
         if self.stage == "training":
             cost = training(shape, tokens, self.sequences)
-            return Cost(cost.operations + 3 * masked, cost.bytes)
+            kept = sum(n for name, n in self.memory().items() if name in KEPT)
+            return Cost(cost.operations + 3 * masked, cost.bytes + 2 * kept)
         one, others = prefill(shape, tokens), self.sequences - 1
+        experts = shape.weights_read(tokens * self.sequences)
+        experts -= shape.weights_read(tokens)
         return Cost(
             one.operations * self.sequences + masked,
-            one.bytes + others * kv_cache_bytes(shape, tokens),
+            one.bytes
+            + experts * shape.value_bytes
+            + others * kv_cache_bytes(shape, tokens),
         )
 
     def terms(self, tokens: int) -> dict[str, int]:
         """The five terms at a length: bytes when decoding, otherwise operations."""
         shape, sequences = self.shape, self.sequences
         if self.stage == "decode":
-            found = {name: n * shape.value_bytes for name, n in self.weights.items()}
+            found = {name: n * shape.value_bytes for name, n in self._read().items()}
             return found | {CACHE: kv_cache_bytes(shape, tokens) * sequences}
         passes = 3 * sequences if self.stage == "training" else sequences
         each = 2 * passes * tokens
@@ -114,7 +125,7 @@ class Step:
         When decoding, at which the cache is as large as all the weights that are read.
         """
         if self.stage == "decode":
-            read = sum(self.weights.values()) * self.shape.value_bytes
+            read = sum(self._read().values()) * self.shape.value_bytes
             a_token = kv_cache_bytes(self.shape, 1) * self.sequences
             return {VOCABULARY: Fraction(read, a_token)}
         a_pair, found, sums = attention_operations(self.shape, 1), {}, 0
@@ -124,6 +135,11 @@ class Step:
             whole = Fraction(2 * sums, a_pair)
             found[name] = 2 * whole - 1 if self.causal else whole
         return found
+
+    def _read(self) -> dict[str, int]:
+        """Weights by term that a step of decoding reads, of experts those it meets."""
+        experts = self.shape.weights_read(self.sequences) - self.shape.layer_weights
+        return self.weights | {FEED_FORWARD: self.weights[FEED_FORWARD] + experts}
 
     def memory(self) -> dict[str, int]:
         """Bytes that one GPU would have to hold, by what they are."""
@@ -143,6 +159,8 @@ class Step:
             found[ACTIVATIONS] = least
             if not self.tiled:
                 found[ALL_SCORES] = activation_bytes(shape, tokens, sequences) - least
+        scored = shape.vocabulary * tokens * sequences
+        found[WORD_SCORES] = scored * shape.value_bytes
         return found
 
 

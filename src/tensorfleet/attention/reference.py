@@ -27,13 +27,16 @@ the last keys are seen by nobody: to decode one token with all keys, do not ask 
 *Grouped queries* (Ainslie et al. 2023): H heads of queries share G heads of keys and
 values, H/G neighbours each.
 
+A score of -inf gives its key no weight; where a query has no other, the result is nan.
+
 Does not handle: batches, masks of other shapes, dropout, lists without any key.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from math import exp, sqrt
+from math import exp, inf, isfinite, nan, sqrt
+from numbers import Real
 from typing import TypeAlias
 
 Vector: TypeAlias = Sequence[float]
@@ -53,7 +56,8 @@ def attention(
     `queries` has shape (N, d), `keys` (M, d), `values` (M, e); the result (N, e).
     `scale` is 1/√d unless given.
 
-    Raises ValueError for shapes that do not fit together, and where there is no key.
+    Raises ValueError for shapes that do not fit together, where there is no key, and
+    for a scale that is not finite; TypeError for one that is no number.
     """
     scale = _checked_scale(queries, keys, values, scale)
     out = []
@@ -76,10 +80,9 @@ def tiled_attention(
     """The same from tiles of `tile` keys, of which it keeps one partial result.
 
     This is the specification of the kernel. Shapes and errors are those of `attention`,
-    and ValueError for a tile of less than 1.
+    and ValueError for a tile of less than 1, TypeError for one that is no integer.
     """
-    if tile < 1:
-        raise ValueError(f"tile is {tile}: it must be 1 or more keys")
+    check_tile(tile)
     scale = _checked_scale(queries, keys, values, scale)
     out = []
     for i, query in enumerate(queries):
@@ -117,7 +120,8 @@ class Partial:
     """Attention of one query over some of the keys, so that more can be added.
 
     `maximum` of their scores, the `total` of exp(score - maximum), and the values
-    summed with these as weights.
+    summed with these as weights. Over keys whose scores are all -inf, as over no keys,
+    it is -inf, 0 and zeros.
     """
 
     maximum: float
@@ -128,16 +132,22 @@ class Partial:
     def of(cls, scores: Vector, values: Matrix) -> "Partial":
         """Over the keys with these scores and values, at least one."""
         maximum = max(scores)
+        if maximum == -inf:
+            return cls(maximum, 0.0, [0.0 for _ in values[0]])
         exponentials = [exp(score - maximum) for score in scores]
         return cls(maximum, sum(exponentials), weighted_sum(exponentials, values))
 
     def result(self) -> list[float]:
         """The attention over all keys that went in."""
+        if not self.total:
+            return [nan for _ in self.weighted]
         return [component / self.total for component in self.weighted]
 
 
 def merge(one: Partial, other: Partial) -> Partial:
     """The partial result over the keys of both. Associative and commutative."""
+    if other.maximum == -inf:  # it has nothing to add
+        return one
     maximum = max(one.maximum, other.maximum)
     factor, other_factor = exp(one.maximum - maximum), exp(other.maximum - maximum)
     return Partial(
@@ -198,6 +208,24 @@ def check_heads(heads: int, key_heads: int, value_heads: int) -> None:
         )
 
 
+def check_scale(scale: float | None) -> None:
+    """Raise TypeError or ValueError unless scores can be multiplied by `scale`."""
+    if scale is None:
+        return
+    if not isinstance(scale, Real):
+        raise TypeError(f"scale is {scale!r}: it must be a number")
+    if not isfinite(scale):
+        raise ValueError(f"scale is {scale}: it must be finite")
+
+
+def check_tile(tile: int) -> None:
+    """Raise TypeError or ValueError unless tiles can have `tile` keys."""
+    if not isinstance(tile, int):
+        raise TypeError(f"tile is {tile!r}: it must be an integer")
+    if tile < 1:
+        raise ValueError(f"tile is {tile}: it must be 1 or more keys")
+
+
 def _num_seen(query: int, num_keys: int, is_causal: bool) -> int:
     """How many keys, from the first, the query with this number sees."""
     return min(query + 1, num_keys) if is_causal else num_keys
@@ -206,6 +234,7 @@ def _num_seen(query: int, num_keys: int, is_causal: bool) -> int:
 def _checked_scale(
     queries: Matrix, keys: Matrix, values: Matrix, scale: float | None
 ) -> float:
+    check_scale(scale)
     if not keys:
         raise ValueError("there are no keys: a mean of values needs at least one")
     shapes = [(len(rows), _width(rows, name)) for rows, name in (

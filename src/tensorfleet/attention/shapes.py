@@ -51,8 +51,10 @@ class ModelShape:
     value's component. `tied` models score the vocabulary with their embedding. With
     `biases`, matrices and norms have them. `positions` counts learned positions.
     `idle_weights` are those of experts that a token does not pass: they take room and
-    no operations. Raises ValueError for a width or count below 1, for heads that
-    cannot share keys evenly, and for latent attention whose heads share them at all.
+    no operations. In a mixture of experts a token passes `active_experts` of
+    `routed_experts`, besides those that all tokens pass. Raises ValueError for a width
+    or count below 1, for heads that cannot share keys evenly, for latent attention
+    whose heads share them at all, and for more active experts than there are.
     """
 
     name: str
@@ -69,6 +71,8 @@ class ModelShape:
     biases: bool = False
     positions: int = 0
     idle_weights: int = 0
+    routed_experts: int = 0
+    active_experts: int = 0
     latent: Latent | None = None
 
     def __post_init__(self) -> None:
@@ -85,6 +89,13 @@ class ModelShape:
             self._check(field, 1)
         self._check("positions", 0)
         self._check("idle_weights", 0)
+        self._check("routed_experts", 0)
+        self._check("active_experts", 1 if self.routed_experts else 0)
+        if self.active_experts > self.routed_experts:
+            raise ValueError(
+                f"active_experts of {self.name} is {self.active_experts}: "
+                f"it must be at most routed_experts, {self.routed_experts}"
+            )
         if self.heads % self.kv_heads:
             raise ValueError(
                 f"{self.name} has {self.heads} heads and {self.kv_heads} kv_heads: "
@@ -135,6 +146,21 @@ class ModelShape:
     def layer_weights(self) -> int:
         """W: the weights in the matrices of all layers that a token passes."""
         return self.layers * sum(i * o for i, o in self.matrices.values())
+
+    def weights_read(self, tokens: int) -> int:
+        """Weights of all layers that a step of `tokens` reads: W, and more experts.
+
+        Where each token passes k of E experts, whichever they are with the same
+        probability, n tokens are expected to pass E·(1 - (1 - k/E)^n) of them. So an
+        expert that the first token leaves idle stays so with (1 - k/E)^(n - 1). Raises
+        ValueError for less than 1 token.
+        """
+        if tokens < 1:
+            raise ValueError(f"tokens is {tokens}: it must be 1 or more")
+        if not self.routed_experts:
+            return self.layer_weights
+        idle = (1 - self.active_experts / self.routed_experts) ** (tokens - 1)
+        return self.layer_weights + round(self.idle_weights * (1 - idle))
 
     @property
     def head_weights(self) -> int:

@@ -70,8 +70,6 @@ def merge_cases() -> Iterator[Arguments]:
 
 def merge(one: State, other: State) -> list[float]:
     """The maximum, the total, and the weighted values, in one list."""
-    if other[0] == NOTHING:
-        return [one[0], one[1], *one[2]]
     merged = merge_partial(Partial(*one), Partial(*other))
     return [merged.maximum, merged.total, *merged.weighted]
 
