@@ -62,10 +62,14 @@ def joined(first: Tokens, second: Tokens = (), *, length: int) -> Sequenced:
     one token at a time off the end of the longer segment; off the second of equals.
 
     Raises ValueError for a `length` that does not hold the special tokens and one token
-    of each segment, or for special tokens inside of a segment.
+    of each segment, or for special tokens or numbers below 0 inside of a segment.
     """
     for name, segment in (("first", first), ("second", second)):
-        special = [n for n in segment if 0 <= n < len(SPECIAL) and n != UNK]
+        if min(segment, default=0) < 0:
+            raise ValueError(
+                f"the {name} segment holds {min(segment)}: tokens are 0 or more"
+            )
+        special = [n for n in segment if n < len(SPECIAL) and n != UNK]
         if special:
             raise ValueError(
                 f"the {name} segment holds {SPECIAL[special[0]]}: special tokens are "
