@@ -3,7 +3,7 @@
 A pretrained encoder gets one new matrix, from what comes out at [CLS] to the classes,
 and all its weights are taught on (Devlin et al., 2019, section 4). Two controls say
 what of the result is due to what: an encoder that was never pretrained, taught alike;
-and frozen encoders, of which only the new matrix learns, so that it shows what [CLS]
+and both encoders `frozen`, so that only the new matrix learns, which shows what [CLS]
 held before.
 
 The task is to name the document that a segment is from. The segments of each document's

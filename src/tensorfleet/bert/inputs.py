@@ -7,8 +7,9 @@ questions are asked of it (Devlin et al., "BERT", NAACL 2019, section 3.1):
 Next sentence: does the second segment follow the first in its document? A segment is a
 run of tokens, cut anywhere, as the paper means by "sentence". For half of the pairs the
 second begins where the first ends; for the others it comes from another place of the
-same document, so that the answer cannot be read off the subject (as it could with the
-paper's random document; Lan et al., "ALBERT", ICLR 2020, section 3.1).
+same document, so that the answer cannot be read off the subject (as it could with
+another document, which the original program takes; Lan et al., "ALBERT", ICLR 2020,
+section 3.1).
 
 Masked words: 15% of the tokens are chosen, and the model is to say what they were. Of
 those chosen 80% are replaced by [MASK], 10% by a random piece, and 10% stay.
