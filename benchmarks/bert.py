@@ -31,7 +31,7 @@ from tensorfleet.bert.model import Bert, Config
 from turns import Run, seconds, times_in_turns
 
 # Sequences of a step, and the model: the lab's, that of a GPU (BERT's own), a tiny one.
-LAB = 32, Config(num_words=1500, length=64, width=128, num_heads=4, num_layers=2)
+LAB = 16, Config(num_words=1500, length=64, width=128, num_heads=4, num_layers=2)
 LARGE = 32, Config(num_words=30522, length=512, width=768, num_heads=12, num_layers=12)
 TINY = 2, Config(num_words=50, length=8, width=16, num_heads=2, num_layers=1)
 FIRST_PIECE = 5  # special tokens come before

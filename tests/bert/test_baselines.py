@@ -59,7 +59,6 @@ def test_trials_of_one_passage_count_as_one():
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_95_in_100_intervals_hold_the_truth():
     random, held = Random(5), 0
     for _ in range(400):

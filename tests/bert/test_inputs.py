@@ -58,6 +58,8 @@ def test_bad_sequences_are_named():
         joined((7,), (8,), length=4)
     with pytest.raises(ValueError, match=r"second segment holds \[SEP\]"):
         joined((7,), (SEP, 8), length=9)
+    with pytest.raises(ValueError, match="first segment holds -100: tokens are 0"):
+        joined((-100,), (8,), length=9)
     assert UNK in joined((UNK,), length=9).tokens
 
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from tensorfleet.bert import reference
+from tensorfleet.bert.inputs import joined
 from tensorfleet.bert.model import Bert, Config, Layer
 from tensorfleet.bert.wordpiece import PAD
 
@@ -118,8 +119,25 @@ def test_padding_behind_a_sequence_changes_nothing_in_it():
     tokens, segments = some_input()
     alone = model(tokens, segments)
     longer = torch.nn.functional.pad(tokens, (0, 3), value=PAD)
-    found = model(longer, torch.nn.functional.pad(segments, (0, 3)), longer == PAD)
+    found = model(longer, torch.nn.functional.pad(segments, (0, 3)))
     torch.testing.assert_close(found[:, :9], alone)
+
+
+def test_the_vector_of_padding_changes_nothing():
+    """A pair leaves one place of an even length: nothing that is read depends on it."""
+    model = Bert(SMALL, seed=0).double()
+    pair = joined((7, 8, 9, 10), (11, 12, 13, 14), length=12)
+    assert pair.tokens.count(PAD) == 1
+    tokens, segments = torch.tensor([pair.tokens]), torch.tensor([pair.segments])
+
+    def read():
+        found = model(tokens, segments)
+        return model.next_scores(found), model.word_scores(found)[:, :-1, PAD + 1 :]
+
+    before = read()
+    with torch.no_grad():
+        model.words.weight[PAD] += 1
+    assert all(map(torch.equal, before, read()))
 
 
 def test_tokens_look_to_both_sides_and_places_and_segments_count():
@@ -138,9 +156,8 @@ def test_tokens_look_to_both_sides_and_places_and_segments_count():
 def test_shares_of_looks_sum_to_one_and_none_goes_to_padding():
     model = Bert(SMALL, seed=0)
     tokens, segments = some_input()
-    padding = torch.zeros_like(tokens, dtype=torch.bool)
-    padding[1, 6:] = True
-    looks = model.looks(tokens, segments, padding)
+    tokens[1, 6:] = PAD
+    looks = model.looks(tokens, segments)
     assert len(looks) == SMALL.num_layers
     for shares in looks:
         assert shares.shape == (3, SMALL.num_heads, 9, 9)
@@ -204,6 +221,17 @@ def test_impossible_sizes_are_refused(change, message):
         Config(**sizes)
 
 
+@pytest.mark.parametrize("size", [30.5, True, "30"])
+def test_sizes_that_are_no_whole_numbers_are_refused(size):
+    with pytest.raises(TypeError, match=f"num_words is {size!r}: it must be an int"):
+        Config(num_words=size)
+
+
+def test_a_layer_refuses_heads_that_cannot_share_out_its_width():
+    with pytest.raises(ValueError, match="width is 9: 2 heads"):
+        Layer(9, 2)
+
+
 def test_sequences_that_do_not_fit_are_refused():
     model = Bert(SMALL, seed=0)
     with pytest.raises(ValueError, match=r"\(1, 13\).*T at most 12"):
@@ -211,3 +239,12 @@ def test_sequences_that_do_not_fit_are_refused():
     tokens, segments = some_input()
     with pytest.raises(ValueError, match=r"segments have shape \(3, 8\)"):
         model(tokens, segments[:, :8])
+    with pytest.raises(ValueError, match="no token 30: there are 0 to 29"):
+        model(torch.full_like(tokens, 30), segments)
+    with pytest.raises(ValueError, match="no token -1: there are 0 to 29"):
+        model(torch.full_like(tokens, -1), segments)
+    with pytest.raises(ValueError, match="no segment 2: there are 0 to 1"):
+        model(tokens, torch.full_like(segments, 2))
+    tokens[1] = PAD
+    with pytest.raises(ValueError, match="sequence 1 is padding only"):
+        model(tokens, segments)

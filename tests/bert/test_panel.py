@@ -188,3 +188,18 @@ def test_a_word_that_was_never_seen_is_made_of_pieces_or_unknown():
     ]
     assert panel.frame().figures["unknown"] == 1
     assert not any("z" in line.lower() for line in LINES)
+
+
+def test_the_three_things_can_be_tried_one_after_the_other_on_one_panel():
+    panel = BertPanel()
+    panel.act("draw")
+    panel.act("many")
+    panel.act("size", 45)
+    panel.act("length", 36)
+    assert panel.frame().figures["cut off"] > 0
+    panel.act("size", 100)
+    panel.act("own", "The lamplighter keeps a zebra.")
+    tokens, asked = tokens_of(panel), shown(panel, "asked ")
+    pieces = {*tokens, *(asked[place] for place in asked if place)}
+    assert {"lamp", "##l", "##ight", "##er"} <= pieces
+    assert panel.frame().figures["unknown"] == 1

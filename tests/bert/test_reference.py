@@ -74,10 +74,36 @@ def test_gelu_lets_pass_what_is_positive(x):
     assert reference.gelu(0.0) == 0
 
 
+@pytest.mark.parametrize("place", range(3))
+@pytest.mark.parametrize(
+    "call",
+    [
+        reference.softmax,
+        lambda scores: reference.nll(scores, 0),
+        lambda scores: reference.cross_entropy([0.2, 0.5, 0.3], scores),
+        lambda scores: reference.masked_nll([scores], [2], -100),
+    ],
+)
+def test_a_score_that_is_no_number_is_refused_wherever_it_stands(call, place):
+    scores = [1.0, -math.inf, 2.0]
+    scores[place] = math.nan
+    with pytest.raises(ValueError, match=f"score {place} is nan"):
+        call(scores)
+    scores[place] = math.inf
+    with pytest.raises(ValueError, match="of 3 scores is inf"):
+        call(scores)
+
+
+def test_a_word_that_cannot_be_costs_nothing_where_it_is_not_wanted():
+    assert reference.cross_entropy([1, 0], [0, -math.inf]) == 0
+    assert reference.cross_entropy([0.5, 0.5], [0, -math.inf]) == math.inf
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: reference.softmax([]), "of 0 scores"),
+        (lambda: reference.nll([-math.inf] * 2, 0), "of 2 scores is -inf"),
         (lambda: reference.softmax([-math.inf]), "is -inf"),
         (lambda: reference.softmax([math.nan, 1.0]), "is nan"),
         (lambda: reference.attention([[1.0]], [[1.0]], [], [False]), "0 values"),

@@ -46,7 +46,7 @@ def test_a_batch_holds_pairs_as_they_are_and_asks_for_what_was_hidden():
 def test_the_losses_are_torchs_over_all_tokens():
     model = Bert(CONFIG, seed=0)
     batch = draw_batch(DOCUMENTS, 8, model, Random(1))
-    words, follows = losses(model, batch)
+    words, follows, behind = losses(model, batch)
     found = model(batch.tokens, batch.segments)
     expected = torch.nn.functional.cross_entropy(
         model.word_scores(found).flatten(0, 1),
@@ -56,6 +56,33 @@ def test_the_losses_are_torchs_over_all_tokens():
     torch.testing.assert_close(words, expected)
     chances = model.next_scores(found).softmax(-1)[torch.arange(8), batch.follows]
     torch.testing.assert_close(follows, -chances.log().mean())
+    nats = -model.word_scores(found).log_softmax(-1)
+    paid = [
+        nats[n, place, batch.targets[n, place]]
+        for n, place in (batch.tokens == MASK).nonzero().tolist()
+    ]
+    assert 0 < len(paid) < (batch.targets != NO_TARGET).sum()
+    torch.testing.assert_close(behind, torch.stack(paid).mean())
+
+
+def test_only_what_stands_behind_a_mask_is_counted():
+    """One who believes each token that it sees and knows nothing else pays ln 55."""
+
+    class Believer(Bert):
+        def forward(self, tokens, segments):
+            self.seen = tokens
+            return torch.nn.functional.one_hot(tokens, CONFIG.num_words).float()
+
+        def word_scores(self, x):
+            scores = 100 * x
+            scores[..., : len(SPECIAL)] = -100
+            return scores
+
+    model = Believer(CONFIG, seed=0)
+    asked = trials(DOCUMENTS, CONFIG.length, 5, Random(1))
+    assert held_out_nll(model, asked, Random(2)) == pytest.approx(log(55))
+    with pytest.raises(ValueError, match=r"no \[MASK\] was put in"):
+        held_out_nll(model, [], Random(2))
 
 
 def test_the_rate_rises_for_a_tenth_of_the_steps_and_falls_to_nothing():

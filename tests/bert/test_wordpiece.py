@@ -4,7 +4,7 @@ import itertools
 import subprocess
 import sys
 from collections import Counter
-from math import log
+from math import log, nan
 from pathlib import Path
 
 import pytest
@@ -91,6 +91,12 @@ def test_no_text_becomes_a_special_token():
     pieces = train([names], 100)
     assert min(pieces.encode(names)) >= len(SPECIAL)
     assert pieces.pieces("[CLS]") == ["[UNK]"]  # `words` cuts it into three
+
+
+def test_no_word_begins_with_a_piece_that_continues_one():
+    pieces = WordPiece([*SPECIAL, "##s", "#", "###"])
+    assert pieces.pieces("##s") == ["#", "###", "##s"]
+    assert WordPiece([*SPECIAL, "##s"]).pieces("##s") == ["[UNK]"]
 
 
 @given(st.lists(st.text(SIGNS, max_size=12), max_size=5), st.text(SIGNS, max_size=30))
@@ -242,3 +248,8 @@ def test_bad_input_is_named():
         WordPiece([*SPECIAL, "a"]).decode([6])
     with pytest.raises(ValueError, match="no token -1"):
         WordPiece([*SPECIAL, "a"]).decode([-1])
+    with pytest.raises(TypeError, match="texts is one string"):
+        train("a string", 60)
+    for size in (nan, 60.0, True):
+        with pytest.raises(TypeError, match=f"size is {size}: it must be an int"):
+            train(["a string"], size)

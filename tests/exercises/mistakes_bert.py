@@ -20,6 +20,46 @@ def shortest_pieces(word, vocabulary):
     return found
 
 
+def pieces_without_marks(word, vocabulary):
+    found, place = [], 0
+    while place < len(word):
+        mark = "##" if place else ""
+        ends = range(len(word), place, -1)
+        fitting = (
+            (n, piece)
+            for n in ends
+            for piece in (mark + word[place:n], word[place:n])
+            if piece in vocabulary
+        )
+        place, piece = next(fitting, (0, None))
+        if piece is None:
+            return ["[UNK]"]
+        found.append(piece)
+    return found
+
+
+def overlapping_pairs_twice(corpus):
+    pieces, pairs = Counter(), Counter()
+    for word, how_often in corpus:
+        for piece in word:
+            pieces[piece] += how_often
+        for pair in pairwise(word):
+            pairs[pair] += how_often
+
+    def f(n):
+        return n * log(n) if n > 0 else 0.0
+
+    def gain(pair):
+        n, total = pairs[pair], pieces.total()
+        lost = sum(
+            f(pieces[piece]) - f(pieces[piece] - times * n)
+            for piece, times in Counter(pair).items()
+        )
+        return f(n) - lost + f(total) - f(total - n)
+
+    return list(max(sorted(pairs), key=gain))
+
+
 def most_frequent_pair(corpus):
     counts = Counter()
     for word, how_often in corpus:
@@ -44,6 +84,8 @@ MISTAKES = [
     ),
     # looks for the shortest piece first
     ("bert.pieces", shortest_pieces),
+    # takes a piece that begins words for one that continues them
+    ("bert.pieces", pieces_without_marks),
     # keeps the pieces before the place where nothing fits
     (
         "bert.pieces",
@@ -76,4 +118,6 @@ MISTAKES = [
     ),
     # the most frequent pair, which is byte-pair encoding
     ("bert.best_merge", most_frequent_pair),
+    # counts a ##a ##a ##a as two pairs ##a ##a that can both be merged
+    ("bert.best_merge", overlapping_pairs_twice),
 ]

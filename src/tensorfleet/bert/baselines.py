@@ -5,10 +5,10 @@ unigram entropy: −Σ p(w) ln p(w) nats a word. Whoever knows only how often ea
 occurs answers with the most frequent one. A model has learned from context only what it
 does better than these.
 
-A share of hits among n trials that do not depend on each other is known up to Wilson's
-interval (Wilson, JASA 1927). Trials out of the same passage do depend on each other, so
-that each passage has to count as one: `interval` resamples whole passages (the cluster
-bootstrap; Efron and Tibshirani, "An introduction to the bootstrap", 1993, chapter 8).
+Trials out of the same passage are right or wrong together, so that a passage has to
+count as one: `interval` draws whole passages anew (the cluster bootstrap; Efron and
+Tibshirani, "An introduction to the bootstrap", 1993). It holds for text like these
+passages; where they come from few documents, these may be given as the passages.
 """
 
 from collections import Counter

@@ -3,7 +3,7 @@
 A pretrained encoder gets one new matrix, from what comes out at [CLS] to the classes,
 and all its weights are taught on (Devlin et al., 2019, section 4). Two controls say
 what of the result is due to what: an encoder that was never pretrained, taught alike;
-and frozen encoders, of which only the new matrix learns, so that it shows what [CLS]
+and both encoders `frozen`, so that only the new matrix learns, which shows what [CLS]
 held before.
 
 The task is to name the document that a segment is from. The segments of each document's
@@ -24,7 +24,6 @@ from torch.nn import functional
 from tensorfleet.bert.inputs import Tokens, joined
 from tensorfleet.bert.model import Bert
 from tensorfleet.bert.training import Recipe, steps
-from tensorfleet.bert.wordpiece import PAD
 
 SHARE_TO_LEARN = 0.6  # of each document, from its beginning
 SMALL = 0.02  # spread of the new matrix's first weights: BERT's
@@ -98,9 +97,7 @@ def summaries(encoder: Bert, segments: Sequence[Tokens]) -> Tensor:
     inputs = [joined(each, length=max(lengths) + 2) for each in segments]
     device = encoder.word_bias.device
     tokens = torch.tensor([each.tokens for each in inputs], device=device)
-    padding = tokens == PAD if len(lengths) > 1 else None
-    found = encoder(tokens, torch.zeros_like(tokens), padding)
-    return encoder.summary(found)
+    return encoder.summary(encoder(tokens, torch.zeros_like(tokens)))
 
 
 def fine_tune(

@@ -7,8 +7,9 @@ questions are asked of it (Devlin et al., "BERT", NAACL 2019, section 3.1):
 Next sentence: does the second segment follow the first in its document? A segment is a
 run of tokens, cut anywhere, as the paper means by "sentence". For half of the pairs the
 second begins where the first ends; for the others it comes from another place of the
-same document, so that the answer cannot be read off the subject (as it could with the
-paper's random document; Lan et al., "ALBERT", ICLR 2020, section 3.1).
+same document, so that the answer cannot be read off the subject (as it could with
+another document, which the original program takes; Lan et al., "ALBERT", ICLR 2020,
+section 3.1).
 
 Masked words: 15% of the tokens are chosen, and the model is to say what they were. Of
 those chosen 80% are replaced by [MASK], 10% by a random piece, and 10% stay.
@@ -62,10 +63,14 @@ def joined(first: Tokens, second: Tokens = (), *, length: int) -> Sequenced:
     one token at a time off the end of the longer segment; off the second of equals.
 
     Raises ValueError for a `length` that does not hold the special tokens and one token
-    of each segment, or for special tokens inside of a segment.
+    of each segment, or for special tokens or numbers below 0 inside of a segment.
     """
     for name, segment in (("first", first), ("second", second)):
-        special = [n for n in segment if 0 <= n < len(SPECIAL) and n != UNK]
+        if min(segment, default=0) < 0:
+            raise ValueError(
+                f"the {name} segment holds {min(segment)}: tokens are 0 or more"
+            )
+        special = [n for n in segment if n < len(SPECIAL) and n != UNK]
         if special:
             raise ValueError(
                 f"the {name} segment holds {SPECIAL[special[0]]}: special tokens are "

@@ -6,16 +6,19 @@ What comes out at a place is scored against the vectors of all pieces, for the m
 words; what comes out at [CLS], the first place, goes through one more matrix and tanh,
 for whatever is to be said about the sequence as a whole.
 
-Two things differ from Devlin et al. ("BERT", NAACL 2019), since this one is to learn
+Four things differ from Devlin et al. ("BERT", NAACL 2019), since this one is to learn
 within a minute or two:
 
 - a layer normalises what it reads, not what it gives out (Xiong et al., "On layer
   normalization in the transformer architecture", ICML 2020);
 - keys begin near the queries, so that from the first step a token looks at those
   that resemble it (Trockman and Kolter, "Mimetic initialization of self-attention
-  layers", ICML 2023).
+  layers", ICML 2023; their second half, values that begin near the inverse of what
+  puts the heads together, is left out);
+- the other matrices begin as torch's do, spread by their size, and not by 0.02;
+- there is no dropout.
 
-Does not handle: dropout; sequences longer than the model's; a decoder.
+Does not handle: sequences longer than the model's; a decoder.
 """
 
 from dataclasses import dataclass
@@ -25,6 +28,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tensorfleet.bert import ops
+from tensorfleet.bert.wordpiece import PAD
 
 SMALL = 0.02  # the spread of vectors at the beginning: BERT's
 
@@ -33,7 +37,8 @@ SMALL = 0.02  # the spread of vectors at the beginning: BERT's
 class Config:
     """The sizes of a model.
 
-    Raises ValueError for a size below 1, or a width that the heads cannot share out.
+    Raises TypeError for a size that is not an int, ValueError for one below 1, or a
+    width that the heads cannot share out.
     """
 
     num_words: int
@@ -44,22 +49,23 @@ class Config:
 
     def __post_init__(self) -> None:
         for name in ("num_words", "length", "width", "num_heads", "num_layers"):
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"{name} is {getattr(self, name)}: it must be 1 or more"
-                )
-        if self.width % self.num_heads:
-            raise ValueError(
-                f"width is {self.width}: {self.num_heads} heads must be able to share "
-                "it out evenly"
-            )
+            size = getattr(self, name)
+            if type(size) is not int:
+                raise TypeError(f"{name} is {size!r}: it must be an int")
+            if size < 1:
+                raise ValueError(f"{name} is {size}: it must be 1 or more")
+        _share_out(self.width, self.num_heads)
 
 
 class Layer(nn.Module):
-    """Attention, then two matrices; each added to what comes in. (batch, T, width)."""
+    """Attention, then two matrices; each added to what comes in. (batch, T, width).
+
+    Raises ValueError for a width that the heads cannot share out.
+    """
 
     def __init__(self, width: int, num_heads: int) -> None:
         super().__init__()
+        _share_out(width, num_heads)
         self.num_heads = num_heads
         self.read = nn.LayerNorm(width)
         self.queries_keys_values = nn.Linear(width, 3 * width)
@@ -114,16 +120,15 @@ class Bert(nn.Module):
             self.pool = nn.Linear(width, width)
             self.follows = nn.Linear(width, 2)
 
-    def forward(
-        self, tokens: Tensor, segments: Tensor, padding: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, tokens: Tensor, segments: Tensor) -> Tensor:
         """A vector for every token, (batch, T, width); ids and segments are (batch, T).
 
-        `padding` is True where there is [PAD]; None says that there is none.
+        No token looks at [PAD].
 
-        Raises ValueError for sequences that are too long, or shapes that do not fit.
+        Raises ValueError for sequences that are too long or padding only, shapes that
+        do not fit, tokens that the vocabulary lacks, or segments other than 0 and 1.
         """
-        x = self.enter(tokens, segments)
+        x, padding = self.enter(tokens, segments), _padding(tokens)
         for layer in self.layers:
             x = layer(x, padding)
         return self.last(x)  # type: ignore[no-any-return]
@@ -140,6 +145,15 @@ class Bert(nn.Module):
                 f"segments have shape {tuple(segments.shape)}: it must be that of the "
                 f"tokens, {tuple(tokens.shape)}"
             )
+        for name, ids, many in (
+            ("token", tokens, self.config.num_words),
+            ("segment", segments, 2),
+        ):
+            bad = ids[(ids < 0) | (ids >= many)]
+            if len(bad):
+                raise ValueError(
+                    f"there is no {name} {int(bad[0])}: there are 0 to {many - 1}"
+                )
         places = self.places.weight[: tokens.shape[1]]
         return self.enters(self.words(tokens) + places + self.segments(segments))  # type: ignore[no-any-return]
 
@@ -159,14 +173,26 @@ class Bert(nn.Module):
         return self.follows(self.summary(x))  # type: ignore[no-any-return]
 
     @torch.no_grad()
-    def looks(
-        self, tokens: Tensor, segments: Tensor, padding: Tensor | None = None
-    ) -> list[Tensor]:
+    def looks(self, tokens: Tensor, segments: Tensor) -> list[Tensor]:
         """Where tokens look, layer by layer: (batch, heads, T, T); as `forward`."""
-        x, found = self.enter(tokens, segments), []
+        x, padding = self.enter(tokens, segments), _padding(tokens)
+        found = []
         for layer in self.layers:
             assert isinstance(layer, Layer)
             queries, keys, _ = layer.heads(x)
             found.append(ops.attention_weights(queries, keys, padding))
             x = layer(x, padding)
         return found
+
+
+def _share_out(width: int, num_heads: int) -> None:
+    if width % num_heads:
+        raise ValueError(
+            f"width is {width}: {num_heads} heads must be able to share it out evenly"
+        )
+
+
+def _padding(tokens: Tensor) -> Tensor | None:
+    """Where there is [PAD], or None where there is none at all: attention is faster."""
+    padding = tokens == PAD
+    return padding if bool(padding.any()) else None

@@ -25,7 +25,8 @@ def attention(
     `padding` of shape (batch, T) is True where nobody looks; None says that there is
     none.
 
-    Raises ValueError for shapes that do not fit, TypeError for `padding` not of bool.
+    Raises ValueError for shapes that do not fit or a sequence that is padding only,
+    TypeError for `padding` not of bool.
     """
     _check(queries, keys, padding)
     if values.shape[:3] != keys.shape[:3]:
@@ -70,15 +71,24 @@ def masked_nll(scores: Tensor, targets: Tensor) -> Tensor:
 
     `targets` has shape (n,) and dtype int64; those that are `NO_TARGET` do not count.
 
-    Raises ValueError for shapes that do not fit, or if nothing is asked at all.
+    Raises ValueError for shapes that do not fit, a target that has no score, or if
+    nothing is asked at all, TypeError for targets of another dtype.
     """
     if scores.ndim != 2 or targets.shape != scores.shape[:1]:
         raise ValueError(
             f"scores and targets have shapes {tuple(scores.shape)} and "
             f"{tuple(targets.shape)}: they must be (n, words) and (n,)"
         )
-    if not bool((targets != NO_TARGET).any()):
+    if targets.dtype != torch.int64:
+        raise TypeError(f"targets have dtype {targets.dtype}: it must be torch.int64")
+    wanted, num_words = targets[targets != NO_TARGET], scores.shape[1]
+    if not len(wanted):
         raise ValueError("no place has a target: at least one must be asked for")
+    bad = wanted[(wanted < 0) | (wanted >= num_words)]
+    if len(bad):
+        raise ValueError(
+            f"there is no target {int(bad[0])}: there are 0 to {num_words - 1}"
+        )
     return functional.cross_entropy(scores, targets, ignore_index=NO_TARGET)
 
 
@@ -96,4 +106,10 @@ def _check(queries: Tensor, keys: Tensor, padding: Tensor | None) -> None:
     if padding.shape != (batch, length):
         raise ValueError(
             f"padding has shape {tuple(padding.shape)}: it must be {(batch, length)}"
+        )
+    nothing = torch.nonzero(padding.all(1)).flatten()
+    if len(nothing):
+        raise ValueError(
+            f"sequence {int(nothing[0])} is padding only: there must be one token at "
+            "least to look at"
         )

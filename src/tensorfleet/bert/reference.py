@@ -21,7 +21,7 @@ Does not handle: batches, dropout, gradients. Those are in `model` and `training
 """
 
 from collections.abc import Mapping, Sequence
-from math import erf, exp, log, sqrt
+from math import erf, exp, inf, isnan, log, sqrt
 from typing import Any
 
 Vector = Sequence[float]
@@ -33,11 +33,9 @@ EPSILON = 1e-5  # added to a variance: torch's
 def softmax(scores: Vector) -> list[float]:
     """Shares that sum to 1, in the ratio e^score; −inf gives 0.
 
-    Raises ValueError unless a score is finite.
+    Raises ValueError if a score is NaN or +inf, or none is finite.
     """
-    highest = max(scores, default=float("-inf"))
-    if not -float("inf") < highest < float("inf"):
-        raise ValueError(f"the highest of {len(scores)} scores is {highest}")
+    highest = _highest(scores)
     powers = [exp(score - highest) for score in scores]
     total = sum(powers)
     return [power / total for power in powers]
@@ -94,22 +92,23 @@ def gelu(x: float) -> float:
 def nll(scores: Vector, target: int) -> float:
     """−ln p(target), in nats, where p is the softmax of `scores`.
 
-    Raises ValueError for a target that has no score.
+    Raises ValueError for a target that has no score, and as `softmax`.
     """
     if not 0 <= target < len(scores):
         raise ValueError(f"target is {target}: it must be 0 to {len(scores) - 1}")
-    highest = max(scores)
+    highest = _highest(scores)
     return log(sum(exp(score - highest) for score in scores)) + highest - scores[target]
 
 
 def cross_entropy(shares: Vector, scores: Vector) -> float:
     """−Σ shares_w ln p(w), in nats: the loss against any distribution over words.
 
-    Raises ValueError for another number of shares than of scores.
+    A share of 0 adds nothing, even where p is 0 too. Raises ValueError for another
+    number of shares than of scores, and as `softmax`.
     """
     if len(shares) != len(scores):
         raise ValueError(f"there are {len(shares)} shares for {len(scores)} scores")
-    return sum(share * nll(scores, word) for word, share in enumerate(shares))
+    return sum(share * nll(scores, word) for word, share in enumerate(shares) if share)
 
 
 def masked_nll(scores: Matrix, targets: Sequence[int], no_target: int) -> float:
@@ -130,6 +129,18 @@ def masked_nll(scores: Matrix, targets: Sequence[int], no_target: int) -> float:
     if not losses:
         raise ValueError("no place has a target: at least one must be asked for")
     return sum(losses) / len(losses)
+
+
+def _highest(scores: Vector) -> float:
+    for place, score in enumerate(scores):
+        if isnan(score):
+            raise ValueError(f"score {place} is nan: it must be a number, or -inf")
+    highest = max(scores, default=-inf)
+    if not -inf < highest < inf:
+        raise ValueError(
+            f"the highest of {len(scores)} scores is {highest}: it must be finite"
+        )
+    return highest
 
 
 def _dot(a: Vector, b: Vector) -> float:

@@ -1,10 +1,10 @@
 """Teaching a BERT: masked words and next sentences first, then a small task of its own.
 
 `pretrain` draws pairs of segments anew in every step, hides tokens in them, and adds
-the losses of both questions. `exam` draws pairs from documents that were held out, of
+the losses of both questions. `trials` cuts documents that were held out into pairs, of
 which each first segment comes once with what follows it and once with another segment
-of the same document, so that guessing gets one half of them right. `fine_tune` teaches
-the model to classify segments from what comes out at [CLS].
+of the same document, so that guessing gets one half of them right; `says_next` and
+`held_out_nll` put both questions about them to a model. `classify` has the small task.
 
 Everything follows from the seeds that are passed in; on a CPU, with a given number of
 threads, to the last bit. On CUDA gradients of embeddings are summed in any order.
@@ -21,8 +21,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tensorfleet.bert import ops
-from tensorfleet.bert.inputs import Sequenced, Tokens, draw_pair, joined, masked
+from tensorfleet.bert.inputs import (
+    NO_TARGET,
+    Sequenced,
+    Tokens,
+    draw_pair,
+    joined,
+    masked,
+)
 from tensorfleet.bert.model import Bert
+from tensorfleet.bert.wordpiece import MASK
 
 NUM_SPECIAL = 3  # [CLS] and two [SEP] around a pair
 BETAS = (0.9, 0.98)
@@ -68,7 +76,11 @@ class Batch:
 
 @dataclass(frozen=True)
 class Losses:
-    """Nats at every step: of a masked word, and of the question what follows."""
+    """Nats at every step: of a token behind a [MASK], and of what follows.
+
+    A token that was chosen and is seen, itself or another, is taught as well but not
+    counted here: what stands there tells something of the answer without any context.
+    """
 
     words: list[float]
     follows: list[float]
@@ -110,13 +122,19 @@ def draw_batch(
     )
 
 
-def losses(model: Bert, batch: Batch) -> tuple[Tensor, Tensor]:
-    """The mean loss of a masked word, and that of the question what follows."""
+def losses(model: Bert, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    """The mean loss of a chosen word, of what follows, and of a word behind a [MASK].
+
+    The last one is a part of the first, and NaN if no [MASK] was put in.
+    """
     found = model(batch.tokens, batch.segments)
     places, targets = ops.asked(batch.targets)
+    scores = model.word_scores(found.flatten(0, 1)[places])
+    hidden = batch.tokens.flatten()[places] == MASK
     return (
-        ops.masked_nll(model.word_scores(found.flatten(0, 1)[places]), targets),
+        ops.masked_nll(scores, targets),
         functional.cross_entropy(model.next_scores(found), batch.follows),
+        functional.cross_entropy(scores[hidden].detach(), targets[hidden]),
     )
 
 
@@ -134,11 +152,11 @@ def pretrain(
     """
     random, found = Random(seed), Losses([], [])
     for step, take in enumerate(steps(model, recipe)):
-        words, follows = losses(
+        words, follows, behind = losses(
             model, draw_batch(documents, recipe.batch, model, random)
         )
         take(words + recipe.weight * follows)
-        found.words.append(words.item())
+        found.words.append(behind.item())
         found.follows.append(follows.item())
         told(step)
     return found
@@ -208,7 +226,11 @@ def says_next(model: Bert, asked: Sequence[Trial]) -> list[bool]:
 
 @torch.no_grad()
 def held_out_nll(model: Bert, asked: Sequence[Trial], random: Random) -> float:
-    """Nats of a masked word in pairs that follow each other."""
+    """Nats of a token behind a [MASK], in pairs that follow each other.
+
+    As in `Losses`, chosen tokens that are seen are not counted. Raises ValueError if
+    there is no such pair, or no [MASK] in any.
+    """
     length, total, count = model.config.length, 0.0, 0
     for some in _portions([each for each in asked if each.is_next]):
         inputs = [joined(each.first, each.second, length=length) for each in some]
@@ -218,10 +240,14 @@ def held_out_nll(model: Bert, asked: Sequence[Trial], random: Random) -> float:
         tokens, segments = _sequences(model, inputs)
         tokens = torch.tensor([each.tokens for each in hidden], device=tokens.device)
         targets = torch.tensor([each.targets for each in hidden], device=tokens.device)
-        places, wanted = ops.asked(targets)
+        places, wanted = ops.asked(targets.where(tokens == MASK, NO_TARGET))
+        if not len(wanted):
+            continue
         found = model(tokens, segments).flatten(0, 1)[places]
         total += float(ops.masked_nll(model.word_scores(found), wanted)) * len(wanted)
         count += len(wanted)
+    if not count:
+        raise ValueError("no [MASK] was put in: there must be one at least")
     return total / count
 
 

@@ -63,7 +63,9 @@ class WordPiece:
             twice = Counter(self.vocabulary).most_common(1)[0][0]
             raise ValueError(f"the vocabulary holds {twice!r} twice: pieces differ")
         # What a word may be cut into: no text becomes a special token.
-        self._pieces = frozenset(self.vocabulary[len(SPECIAL) :])
+        pieces = self.vocabulary[len(SPECIAL) :]
+        self._further = frozenset(p for p in pieces if p.startswith(CONTINUES))
+        self._first = frozenset(pieces) - self._further
 
     def __len__(self) -> int:
         return len(self.vocabulary)
@@ -73,9 +75,9 @@ class WordPiece:
         found: list[str] = []
         begin = 0
         while begin < len(word):
-            mark = CONTINUES if begin else ""
+            mark, known = (CONTINUES, self._further) if begin else ("", self._first)
             for end in range(len(word), begin, -1):
-                if mark + word[begin:end] in self._pieces:
+                if mark + word[begin:end] in known:
                     break
             else:
                 return [SPECIAL[UNK]]
@@ -101,7 +103,7 @@ class WordPiece:
                     f"there is no token {token}: there are 0 to {len(self) - 1}"
                 )
             piece = self.vocabulary[token]
-            if piece in self._pieces and piece.startswith(CONTINUES):
+            if piece in self._further:
                 text += piece.removeprefix(CONTINUES)
             else:
                 text += f" {piece}"
@@ -118,8 +120,13 @@ def train(texts: Iterable[str], size: int) -> WordPiece:
     size gives the beginning of a larger one.
 
     Raises ValueError for texts without a word, and for a `size` that does not hold the
-    special tokens and the characters.
+    special tokens and the characters; TypeError for one string instead of several, and
+    for a `size` that is not an int.
     """
+    if isinstance(texts, str):
+        raise TypeError("texts is one string: it must be several, as a list of them")
+    if type(size) is not int:
+        raise TypeError(f"size is {size!r}: it must be an int")
     how_often = Counter(word for text in texts for word in words(text))
     if not how_often:
         raise ValueError("the texts hold no word: there is nothing to learn from")

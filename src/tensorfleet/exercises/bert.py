@@ -41,6 +41,7 @@ def pieces_cases() -> Iterator[Arguments]:
     yield "abcde", ["ab", "abc", "##cde", "##d", "##e"]
     yield "abcd", ["ab", "abc", "##cd"]
     yield "s", ["##s"]
+    yield "ab", ["a", "b"]  # "b" may only begin a word
     yield "masked", []
     random = Random(2)
     for length in (1, 4, 9):
@@ -105,6 +106,8 @@ def best_merge_cases() -> Iterator[Arguments]:
     )
     yield ([(["a", "##b", "##c"], 3), (["x", "##b"], 1), (["##b"], 4)],)
     yield ([(["a", "##a", "##a"], 5), (["b", "##b"], 5)],)
+    # The pair ##a ##a stands twice in the word, but can be merged once only.
+    yield ([(["a", "##a", "##a", "##a"], 5), (["b", "##b"], 6)],)
     yield ([(["t", "##h", "##e"], 20), (["t", "##o"], 9), (["i", "##t"], 9)],)
     random = Random(5)
     for size in (5, 12):
