@@ -17,10 +17,11 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def device_name() -> str:
-    """The GPU's name, or the processor's with its number of cores."""
+    """The GPU's name, or the processor's with the number of threads in use."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
-    return f"{_processor()}, {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    return f"{_processor()}, {threads} thread{'s' if threads > 1 else ''}"
 
 
 def results_folder() -> Path:
