@@ -25,7 +25,7 @@ CHAPTERS = {name.split(".")[1] for name in MODULES if name.count(".") == 2} - {
 # other module is standard library only.
 TENSOR_MODULES = {
     *("ops", "kernel", "arguments", "workload", "widget"),
-    *("allocations", "fused", "meter", "model", "networks"),
+    *("allocations", "fused", "launching", "meter", "model", "networks"),
     *("training", "classify", "language"),
 }
 

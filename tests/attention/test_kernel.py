@@ -4,8 +4,6 @@ On a GPU where there is one, else interpreted.
 """
 
 import math
-import os
-import subprocess
 import sys
 
 import pytest
@@ -15,6 +13,7 @@ from hypothesis import strategies as st
 
 from tensorfleet.attention import ops
 from tests.attention.tensors import LENGTHS, assert_right, bound, tensors
+from tests.fresh import without_interpreter
 
 if sys.platform != "linux":
     pytest.skip("Triton has no build for this system", allow_module_level=True)
@@ -176,7 +175,7 @@ X = torch.zeros(1, 2, 3, 16, device=DEVICE)
         ((X.double(),) * 3, TypeError, r"query has dtype torch\.float64"),
         ((X, X[:, :1], X[:, :1]), ValueError, "unless enable_gqa is set"),
         ((X, X, X.clone().requires_grad_()), ValueError, "has no backward pass"),
-        ((X.to("meta"),) * 3, RuntimeError, "query is on meta: this kernel runs on"),
+        ((X.to("meta"),) * 3, RuntimeError, "a tensor is on meta: the kernels of"),
     ],
 )
 def test_bad_arguments(arguments, error, message):
@@ -197,12 +196,7 @@ def test_a_cpu_tensor_outside_the_interpreter_is_refused():
         "try: kernel.attention(*[torch.zeros(1, 1, 1, 16)] * 3)\n"
         "except RuntimeError as error: print(error)\n"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", program],
-        env=_without_interpreter(),
-        capture_output=True,
-        text=True,
-    )
+    result = without_interpreter(program)
     assert "set TRITON_INTERPRET=1" in result.stdout, result.stderr
 
 
@@ -250,12 +244,7 @@ print(code.count("wgmma.mma_async"), code.count("cp.async.cg"))
 print(found.metadata.shared)
 print("0 bytes spill stores" in said)
 """
-    result = subprocess.run(
-        [sys.executable, "-c", program],
-        env=_without_interpreter(),
-        capture_output=True,
-        text=True,
-    )
+    result = without_interpreter(program)
     assert result.returncode == 0, result.stderr
     multiplied, copied, shared, unspilled = result.stdout.split()
     assert int(multiplied) > 0
@@ -264,9 +253,3 @@ print("0 bytes spill stores" in said)
 
     assert int(shared) <= H200.program_memory
     assert unspilled == "True"
-
-
-def _without_interpreter():
-    return {
-        name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"
-    }

@@ -3,8 +3,6 @@
 On a GPU where there is one, else interpreted.
 """
 
-import os
-import subprocess
 import sys
 
 import pytest
@@ -13,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tensorfleet.loss import ops
+from tests.fresh import without_interpreter
 from tests.loss.strategies import (
     assert_alike,
     problems,
@@ -145,12 +144,7 @@ def test_a_cpu_tensor_outside_the_interpreter_is_refused():
         "    try: call()\n"
         "    except RuntimeError as error: print(error)\n"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", program],
-        env=_without_interpreter(),
-        capture_output=True,
-        text=True,
-    )
+    result = without_interpreter(program)
     assert result.stdout.count("set TRITON_INTERPRET=1") == 2, result.stderr
 
 
@@ -178,12 +172,7 @@ for logits, target in (("bf16", "i64"), ("bf16", "bf16"), ("fp32", "i64")):
     code = triton.compile(source, target=GPUTarget("cuda", 90, 32), options=options)
     print(logits, target, code.asm["ptx"].count("ex2.approx"))
 """
-    result = subprocess.run(
-        [sys.executable, "-c", program],
-        env=_without_interpreter(),
-        capture_output=True,
-        text=True,
-    )
+    result = without_interpreter(program)
     assert result.returncode == 0, result.stderr
     exponentials = [int(line.split()[2]) for line in result.stdout.splitlines()]
     # Each walk takes the exponential of every number that a lane has of a block, and
@@ -191,9 +180,3 @@ for logits, target in (("bf16", "i64"), ("bf16", "bf16"), ("fp32", "i64")):
     lanes = kernel.NUM_WARPS * 32
     assert all(n >= 2 * kernel.LARGEST_BLOCK // lanes for n in exponentials)
     assert len(exponentials) == 3
-
-
-def _without_interpreter():
-    return {
-        name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"
-    }

@@ -4,8 +4,6 @@ On a GPU where there is one, else interpreted.
 """
 
 import math
-import os
-import subprocess
 import sys
 
 import pytest
@@ -14,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tensorfleet.ppo import ops
+from tests.fresh import without_interpreter
 from tests.ppo.trajectories import (
     BEFORE,
     FRACTIONS,
@@ -137,10 +136,3 @@ print(code.rindex("ld.global") < code.index("st.global"))
     assert loads > 0
     assert stores > 0
     assert in_order == "True"
-
-
-def without_interpreter(program):
-    environment = {n: v for n, v in os.environ.items() if n != "TRITON_INTERPRET"}
-    return subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True
-    )

@@ -3,8 +3,6 @@
 On a GPU where there is one, else interpreted.
 """
 
-import os
-import subprocess
 import sys
 
 import pytest
@@ -13,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tensorfleet.scatter import ops
+from tests.fresh import without_interpreter
 from tests.scatter.strategies import rows_and_bins, scatter_arguments
 
 if sys.platform != "linux":
@@ -114,7 +113,6 @@ def test_a_row_may_have_more_blocks_than_cuda_allows_on_a_second_axis(monkeypatc
             return lambda *_: None
 
     monkeypatch.setattr(kernel, "_count_atomic", Recorder())
-    monkeypatch.setattr(kernel, "_check_runs_here", lambda _: None)
     length = kernel.BLOCK * 65_536
     x = torch.zeros((), dtype=torch.int32, device=DEVICE).expand(length)
     kernel.batched_bincount(x, 4096, check=False)
@@ -137,12 +135,7 @@ def test_a_cpu_tensor_outside_the_interpreter_is_refused():
         "try: kernel.batched_bincount(torch.zeros(1, 1, dtype=torch.int64), 1)\n"
         "except RuntimeError as error: print(error)\n"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", program],
-        env=_without_interpreter(),
-        capture_output=True,
-        text=True,
-    )
+    result = without_interpreter(program)
     assert "set TRITON_INTERPRET=1" in result.stdout, result.stderr
 
 
@@ -177,12 +170,7 @@ blocks = {"BLOCK_ROWS": 4, "BLOCK_WIDTH": 256}
 code = ptx(kernel._add_rows, rows, ["column_blocks", "num_rows", "width"], blocks)
 print("rows", code.count("relaxed.add.f32"))
 """
-    result = subprocess.run(
-        [sys.executable, "-c", program],
-        env=_without_interpreter(),
-        capture_output=True,
-        text=True,
-    )
+    result = without_interpreter(program)
     assert result.returncode == 0, result.stderr
     atomic, private_256, private_1024, rows = (
         line.split() for line in result.stdout.splitlines()
@@ -193,9 +181,3 @@ print("rows", code.count("relaxed.add.f32"))
     # that PRIVATE_BINS is reasoned from: proportional to the bins.
     assert [int(private_256[2]), int(private_1024[2])] == [256 // 128, 1024 // 128]
     assert int(private_1024[3]) == 4 * int(private_256[3])
-
-
-def _without_interpreter():
-    return {
-        name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"
-    }

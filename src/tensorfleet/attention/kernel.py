@@ -36,6 +36,7 @@ import triton.language as tl
 from torch import Tensor
 
 from tensorfleet.attention.arguments import check_attention
+from tensorfleet.launching import check_runs_here
 
 DTYPES = (torch.bfloat16, torch.float16, torch.float32)
 WIDTHS = (16, 256)  # the least and the most
@@ -77,7 +78,7 @@ def attention(
             "an input asks for a gradient, and this kernel has no backward pass: "
             "use tensorfleet.attention.ops, or torch.no_grad()"
         )
-    _check_runs_here(query)
+    check_runs_here(query, _attend, __name__)
     query, key, value = map(_with_adjacent_components, (query, key, value))
     batch, heads, num_queries, _ = query.shape
     num_keys = key.shape[2]
@@ -275,21 +276,3 @@ def _merge_tile(
 def _with_adjacent_components(tensor: Tensor) -> Tensor:
     """The kernel takes any strides but that between components, which must be 1."""
     return tensor if tensor.stride(3) == 1 else tensor.contiguous()
-
-
-def _check_runs_here(tensor: Tensor) -> None:
-    """Refuse other devices, and a CPU tensor when the kernel was compiled for a GPU.
-
-    The launch would fail obscurely.
-    """
-    if tensor.device.type not in ("cpu", "cuda"):
-        raise RuntimeError(
-            f"query is on {tensor.device}: this kernel runs on CUDA tensors, and in "
-            "the interpreter on CPU tensors"
-        )
-    if tensor.device.type == "cpu" and isinstance(_attend, triton.runtime.JITFunction):
-        raise RuntimeError(
-            "this kernel runs on CUDA tensors; for CPU tensors set TRITON_INTERPRET=1 "
-            "in the environment before tensorfleet.attention.kernel is imported, or "
-            "use tensorfleet.attention.ops"
-        )

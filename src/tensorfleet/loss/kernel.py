@@ -27,6 +27,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from tensorfleet.launching import check_runs_here
 from tensorfleet.loss import fused
 from tensorfleet.loss.arguments import check_cross_entropy, check_linear
 from tensorfleet.loss.reference import IGNORE_INDEX, Rule
@@ -51,7 +52,7 @@ def cross_entropy(
     """
     rule = Rule(ignore_index, reduction, label_smoothing)
     check_cross_entropy(input, target, rule, check)
-    _check_runs_here(input)
+    check_runs_here(input, _rows, __name__)
     return fused.cross_entropy(rows, input, target, rule)
 
 
@@ -73,7 +74,7 @@ def linear_cross_entropy(
     """
     rule = Rule(ignore_index, reduction, label_smoothing)
     check_linear(input, linear_weight, target, rule, chunk_tokens, check)
-    _check_runs_here(input)
+    check_runs_here(input, _rows, __name__)
     return fused.linear_cross_entropy(
         rows, input, linear_weight, target, rule, chunk_tokens
     )
@@ -210,16 +211,3 @@ def _wanted(
 def _finite(highest):
     """By how much to shift: by 0 where all logits so far are -inf, lest NaN come."""
     return tl.where(highest == float("-inf"), 0, highest)
-
-
-def _check_runs_here(tensor: Tensor) -> None:
-    """Refuse a CPU tensor when the kernel was compiled for a GPU.
-
-    The launch would fail obscurely.
-    """
-    if tensor.device.type == "cpu" and isinstance(_rows, triton.runtime.JITFunction):
-        raise RuntimeError(
-            "this kernel runs on CUDA tensors; for CPU tensors set TRITON_INTERPRET=1 "
-            "in the environment before tensorfleet.loss.kernel is imported, or use "
-            "tensorfleet.loss.ops"
-        )

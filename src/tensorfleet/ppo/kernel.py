@@ -28,6 +28,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from tensorfleet.launching import check_runs_here
 from tensorfleet.ppo.arguments import check_gae
 
 # Numbers of a block, and at most so many columns: 64 neighbouring float32 fill the two
@@ -58,7 +59,7 @@ def gae(
         )
     if check:
         check_gae(rewards, values, next_values, terminated, truncated, gamma, lam)
-    _check_runs_here(rewards)
+    check_runs_here(rewards, _walk_back, __name__)
     advantages = torch.empty_like(rewards, memory_format=torch.contiguous_format)
     if rewards.numel():
         num_steps, num_columns = rewards.shape
@@ -126,15 +127,3 @@ def _compose(later_factor, later_delta, factor, delta):
     """
     composed = tl.where(factor == 0, delta, delta + factor * later_delta)
     return factor * later_factor, composed
-
-
-def _check_runs_here(tensor: Tensor) -> None:
-    """Refuse a CPU tensor when the kernel was compiled for a GPU."""
-    if tensor.device.type == "cpu" and isinstance(
-        _walk_back, triton.runtime.JITFunction
-    ):
-        raise RuntimeError(
-            "this kernel runs on CUDA tensors; for CPU tensors set TRITON_INTERPRET=1 "
-            "in the environment before tensorfleet.ppo.kernel is imported, or use "
-            "tensorfleet.ppo.ops"
-        )

@@ -31,6 +31,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from tensorfleet.launching import check_runs_here
 from tensorfleet.scatter.arguments import check_batched_bincount, check_scatter_add_rows
 
 # Up to here "auto" counts privately. Triton compiles tl.histogram to warp ballots: for
@@ -63,7 +64,7 @@ def batched_bincount(
         )
     if check:
         check_batched_bincount(x, num_bins)
-    _check_runs_here(x)
+    check_runs_here(x, _count_atomic, __name__)
     rows = x.reshape(x.shape[:-1].numel(), x.shape[-1]).contiguous()
     num_rows, length = rows.shape
     counts = torch.zeros(num_rows, num_bins, dtype=torch.int64, device=x.device)
@@ -100,7 +101,7 @@ def scatter_add_rows(
         )
     if check:
         check_scatter_add_rows(dst, index, src)
-    _check_runs_here(dst)
+    check_runs_here(dst, _add_rows, __name__)
     out: Tensor = _AddRows.apply(dst, index, src)
     return out
 
@@ -185,18 +186,3 @@ def _add_rows(
     value = tl.load(src + row[:, None] * width + column[None, :], mask=inside, other=0)
     place = out + target[:, None] * width + column[None, :]
     tl.atomic_add(place, value, mask=inside, sem="relaxed")
-
-
-def _check_runs_here(tensor: Tensor) -> None:
-    """Refuse a CPU tensor when the kernels were compiled for a GPU.
-
-    The launch would fail obscurely.
-    """
-    if tensor.device.type == "cpu" and isinstance(
-        _count_atomic, triton.runtime.JITFunction
-    ):
-        raise RuntimeError(
-            "these kernels run on CUDA tensors; for CPU tensors set "
-            "TRITON_INTERPRET=1 in the environment before tensorfleet.scatter.kernel "
-            "is imported, or use tensorfleet.scatter.ops"
-        )
