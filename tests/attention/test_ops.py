@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.utils.flop_counter import FlopCounterMode
 
 from tensorfleet.attention import ops, reference
 from tensorfleet.attention.meter import PeakMemory
@@ -185,6 +186,19 @@ def test_memory_is_quadratic_with_all_scores_and_linear_with_tiles():
     assert peak(ops.attention, 2048) > 3.9 * peak(ops.attention, 1024)
     assert peak(tiled, 1024) < scores / 2
     assert peak(tiled, 2048) <= 2 * peak(tiled, 1024)
+
+
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 9))
+def test_tiles_hidden_as_a_whole_are_left_out(queries, keys, tile):
+    """PyTorch's count of operations, against the pairs of all tiles that count."""
+    arguments = tensors(1, 1, 1, queries, keys, 8, torch.float32)
+    with FlopCounterMode(display=False) as counter:
+        ops.tiled_attention(*arguments, tile=tile, is_causal=True)
+    pairs = 0
+    for i in range(queries):
+        last = min((i // tile + 1) * tile, queries) - 1  # query of the tile that has i
+        pairs += sum(j <= last for j in range(keys))
+    assert counter.get_total_flops() == pairs * 4 * 8
 
 
 def test_shared_keys_are_not_copied():

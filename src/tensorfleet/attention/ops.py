@@ -7,16 +7,16 @@ The conventions are those of torch.nn.functional.scaled_dot_product_attention: s
     attention         two matrix products with a softmax between them. It writes a score
                       for every pair of a query and a key: B·H·N·M numbers, which a GPU
                       must send to its memory and read back, several times.
-    tiled_attention   `reference.Partial` for all queries at once: a tile of keys comes,
-                      its scores are computed, merged and forgotten. The same operations
-                      and B·H·N·tile numbers. As separate PyTorch operators every step
-                      still passes through memory: it shows the algorithm, and that its
-                      memory is linear. To be fast too, one kernel must do all steps of
-                      a tile on the chip (see `kernel`).
+    tiled_attention   `reference.Partial` for a tile of queries at once: a tile of keys
+                      comes, its scores are computed, merged and forgotten. The same
+                      operations and B·H·tile·tile numbers. As separate PyTorch
+                      operators every step still passes through memory, or through
+                      the cache where a tile fits into it. To be fast on a GPU too, one
+                      kernel must do all steps of a tile on the chip (see `kernel`).
 
-A causal mask saves neither of them any work: scores are computed for all pairs of the
-tiles that any query sees, and hidden ones are then set to -inf. To leave out the tiles
-that are hidden as a whole is the kernel's.
+A causal mask saves the first no work: it computes scores for all pairs and sets hidden
+ones to -inf. The second leaves out the tiles that are hidden as a whole, and compares
+only those with the mask that the diagonal crosses.
 
 Heads that share keys need no copies of them: their queries are laid end to end as if
 they were more positions of one head.
@@ -35,7 +35,7 @@ from torch import Tensor
 from tensorfleet.attention.arguments import check_attention
 from tensorfleet.attention.reference import check_tile
 
-TILE = 256  # keys
+TILE = 256  # queries, and keys
 
 
 def attention(
@@ -63,7 +63,7 @@ def attention(
     rows = _by_key_head(query, key) * _scale(query, scale)
     scores = rows @ key.mT
     if is_causal:
-        scores = scores.masked_fill(~_seen(query, key, 0, key.shape[2]), -math.inf)
+        scores = scores.masked_fill(~_seen(query, key, 0, 0, key.shape[2]), -math.inf)
     weights = scores.softmax(-1, dtype=_accurate(query.dtype)).to(value.dtype)
     return (weights @ value).reshape(*query.shape[:3], value.shape[3])
 
@@ -78,23 +78,47 @@ def tiled_attention(
     enable_gqa: bool = False,
     tile: int = TILE,
 ) -> Tensor:
-    """The same by an online softmax over tiles of `tile` keys.
+    """The same by an online softmax over tiles of `tile` queries and `tile` keys.
 
     Arguments, result and errors are those of `attention`, and ValueError for a tile of
     less than 1, TypeError for one that is no integer. Tiles are computed in float32 or
-    better. Source: `reference.tiled_attention`.
+    better. Source: `reference.tiled_attention`; the order of the loops is that of
+    FlashAttention-2 (Dao 2023, algorithm 1).
     """
     check_attention(query, key, value, scale, enable_gqa)
     check_tile(tile)
+    scale = _scale(query, scale)
+    return torch.cat(
+        [
+            _attend(part, number * tile, key, value, is_causal, scale, tile)
+            for number, part in enumerate(torch.split(query, tile, 2))
+        ],
+        2,
+    )
+
+
+def _attend(
+    query: Tensor,
+    first: int,
+    key: Tensor,
+    value: Tensor,
+    is_causal: bool,
+    scale: float,
+    tile: int,
+) -> Tensor:
+    """The result for a tile of queries, which begins at position `first`."""
     dtype = _accurate(query.dtype)
-    rows = _by_key_head(query, key).to(dtype) * _scale(query, scale)
+    rows = _by_key_head(query, key).to(dtype) * scale
     maximum = rows.new_full((*rows.shape[:3], 1), -math.inf)
     total = torch.zeros_like(maximum)
     weighted = rows.new_zeros(*rows.shape[:3], value.shape[3])
     # Nobody sees the keys beyond the last query.
-    stop = min(key.shape[2], query.shape[2]) if is_causal else key.shape[2]
+    last = first + query.shape[2]
+    stop = min(key.shape[2], last) if is_causal else key.shape[2]
     for start in range(0, stop, tile):
         end = min(start + tile, stop)
+        # The first query sees the keys 0 to `first`, the others see more.
+        is_cut = is_causal and end > first + 1
         maximum, total, weighted = _merge_tile(
             maximum,
             total,
@@ -102,7 +126,7 @@ def tiled_attention(
             rows,
             key[:, :, start:end].to(dtype),
             value[:, :, start:end].to(dtype),
-            _seen(query, key, start, end) if is_causal else None,
+            _seen(query, key, first, start, end) if is_cut else None,
         )
     if stop:
         weighted = weighted / total
@@ -138,12 +162,12 @@ def _by_key_head(query: Tensor, key: Tensor) -> Tensor:
     return query.reshape(batch, key.shape[1], rows, width)
 
 
-def _seen(query: Tensor, key: Tensor, start: int, end: int) -> Tensor:
+def _seen(query: Tensor, key: Tensor, first: int, start: int, end: int) -> Tensor:
     """Which keys of `start` to `end` - 1 each row of `_by_key_head` sees: (rows, keys).
 
-    Query i sees the keys 0 to i.
+    Query i of the sequence sees the keys 0 to i; `query` begins with number `first`.
     """
-    positions = torch.arange(query.shape[2], device=query.device)
+    positions = torch.arange(first, first + query.shape[2], device=query.device)
     repeated = positions.repeat(query.shape[1] // max(key.shape[1], 1))
     return torch.arange(start, end, device=query.device) <= repeated[:, None]
 
