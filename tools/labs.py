@@ -18,10 +18,12 @@ from tempfile import TemporaryDirectory
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from tqdm import tqdm
 
 from freshness import ROOT, code_cells, problems, stamp
+
+LIMIT = 600  # seconds that a cell may take, on a slow machine too
 
 # Runs after the lab's last cell, in its kernel, and is not stored.
 PROBE = """
@@ -62,7 +64,7 @@ def _run(notebook: nbformat.NotebookNode, lab: Path) -> None:
     with tqdm(total=cells, desc=lab.stem, unit="cell", disable=None) as progress:
         client = NotebookClient(
             notebook,
-            timeout=600,
+            timeout=LIMIT,
             kernel_name="python3",
             record_timing=False,
             coalesce_streams=True,
@@ -120,6 +122,8 @@ def _failure(lab: Path, output: Path, gpu: bool) -> list[str]:
         execute(lab, output, gpu)
     except CellExecutionError as error:
         return [f"a cell failed, nothing was stored\n{error}"]
+    except CellTimeoutError:
+        return [f"a cell did not end within {LIMIT} s, nothing was stored"]
     return []
 
 

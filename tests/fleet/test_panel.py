@@ -44,6 +44,9 @@ def texts(panel, key):
 def check(panel):
     """A frame that any painter can take: readable, finite, nothing over the edge."""
     scene = panel.frame()
+    for run in panel.fleet.runs:
+        flying = [f for f in run.simulation.flights if f.status == "flying"]
+        assert run.waiting() == [f for f in flying if f.generation < 0]
     json.dumps(scene.to_dict(), allow_nan=False)
     scene.to_svg()
     assert 3 <= len(scene.figures) <= 8

@@ -198,6 +198,30 @@ def test_a_bonus_for_entropy_makes_a_certain_policy_less_certain():
     assert certainties[1] < before.max() - 0.01
 
 
+def test_a_clip_of_the_value_holds_the_critic_near_what_it_said():
+    """Returns of 1 pull on a critic that says about 0, until it has moved by 0.1."""
+    agent = training.Agent(1, 2, 8, torch.Generator().manual_seed(0))
+    zeros, no = torch.zeros(5, 2), torch.zeros(5, 2, dtype=torch.bool)
+    log_probs = agent.log_probs(zeros[..., None])[..., 0].detach()
+    rollout = training.Rollout(
+        zeros[..., None], no.long(), log_probs, zeros + 1, zeros[..., None], ~no, no
+    )
+    moved = []
+    for clip in (math.inf, 0.1):
+        learner = copy.deepcopy(agent)
+        training.improve(
+            learner,
+            torch.optim.SGD(learner.parameters(), lr=0.05),
+            rollout,
+            Settings(epochs=200, value_clip=clip),
+            torch.Generator().manual_seed(0),
+        )
+        moved.append((learner.values(torch.zeros(1)) - agent.values(torch.zeros(1))))
+    assert moved[0] > 0.9
+    # The last step that pulls may go beyond; it is a twentieth of the way or less.
+    assert 0.1 < moved[1] < 0.2
+
+
 def test_the_learning_rate_falls_to_0_in_a_line(monkeypatch):
     rates = []
 

@@ -91,13 +91,23 @@ def run(chromium, laboratory):
         visits.append(opened)
         page = opened.page
         page.goto(f"{laboratory}/lab/workspaces/w{number}/tree/{number}.ipynb?reset")
-        page.locator(".jp-Notebook .jp-CodeCell").first.click(timeout=60_000)
+        cell = page.locator(".jp-Notebook .jp-CodeCell").first
+        cell.click(timeout=60_000)
         # The kernel is there when the notebook says that it has nothing to do.
         page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for(
             timeout=60_000
         )
-        page.keyboard.press("Shift+Enter")
-        page.locator(".explorable[data-status=live]").wait_for(timeout=60_000)
+        # Or nearly: JupyterLab may forget what is run while it still connects to it. Who
+        # sees neither a number nor a star beside the cell runs it again.
+        live = page.locator(".explorable[data-status=live]")
+        for _ in range(60):
+            if cell.locator(".jp-InputPrompt").inner_text() == "[ ]:":
+                cell.click()
+                page.keyboard.press("Shift+Enter")
+            page.wait_for_timeout(1000)
+            if live.count():
+                break
+        live.wait_for()
         return opened
 
     yield start

@@ -100,9 +100,9 @@ def masked(
 ) -> Masked:
     """Choose `share` of the tokens, rounded, but one at least, and hide most of them.
 
-    Special tokens are never chosen and never put in, except that [UNK] may be chosen,
-    since a word stands there. `targets` holds at each chosen place the token that was
-    there. With no token to choose, everything stays.
+    Special tokens are never chosen, except [UNK], since a word stands there; and of
+    them only [MASK] is ever put in. `targets` holds at each chosen place the token that
+    was there. With no token to choose, everything stays.
 
     Raises ValueError for a `share` outside of (0, 1], a vocabulary of special tokens
     only, or a token outside of it.

@@ -10,6 +10,7 @@ Does not handle: fonts, gradients and images. A painter decides what a role look
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import fields
+from json.encoder import encode_basestring_ascii
 from operator import attrgetter
 
 from tensorfleet.explore.marks import (
@@ -52,11 +53,11 @@ class Picture:
                 raise ValueError(f"the {name} of {key!r} is {size}: it must be above 0")
         self.key, self.width, self.height, self.alt = key, width, height, alt
         self.marks = tuple(marks)
-        seen = set()
-        for mark in self.marks:
-            if mark.key in seen:
-                raise ValueError(f"two marks have the key {mark.key!r}: keys differ")
-            seen.add(mark.key)
+        self._told = ""
+        keys = [mark.key for mark in self.marks]
+        if len(set(keys)) < len(keys):
+            twice = next(key for key in keys if keys.count(key) > 1)
+            raise ValueError(f"two marks have the key {twice!r}: keys differ")
 
     def to_dict(self) -> dict[str, object]:
         """What a painter in the browser gets; every value is one that JSON knows."""
@@ -69,11 +70,16 @@ class Picture:
         }
 
     def to_json(self) -> str:
-        """The same as JSON. A mark that was in an earlier frame is not written anew."""
-        box = {"key": self.key, "width": self.width, "height": self.height}
-        head = json.dumps(box | {"alt": self.alt})
-        marks = ",".join([mark.told or _tell(mark) for mark in self.marks])
-        return f'{head[:-1]},"marks":[{marks}]}}'
+        """The same as JSON.
+
+        What was in an earlier frame, a mark or all of a picture, is not written anew.
+        """
+        if not self._told:
+            box = {"key": self.key, "width": self.width, "height": self.height}
+            head = json.dumps(box | {"alt": self.alt})
+            marks = ",".join([mark.told or _tell(mark) for mark in self.marks])
+            self._told = f'{head[:-1]},"marks":[{marks}]}}'
+        return self._told
 
     def to_svg(self, x: float | None = None) -> str:
         """The picture as SVG, coloured by classes: `role-good`, `role-series-0` ...
@@ -115,8 +121,25 @@ def _to_dict(mark: Mark) -> dict[str, object]:
 
 
 def _tell(mark: Mark) -> str:
-    mark.told = json.dumps(_to_dict(mark))
+    """`_to_dict` as JSON, in a third of the time of going by way of a dictionary."""
+    name, declared, read = _KINDS[type(mark)]
+    parts = [f'{{"kind":"{name}"']
+    for (field, default), value in zip(declared, read(mark), strict=True):
+        if value != default:
+            parts.append(f',"{field}":{_said(value)}')
+    parts.append("}")
+    mark.told = "".join(parts)
     return mark.told
+
+
+def _said(value: object) -> str:
+    """A value as JSON, its coordinates rounded."""
+    kind = type(value)
+    if kind is float:
+        return repr(round(value, DIGITS))  # type: ignore[call-overload]
+    if kind is str:
+        return encode_basestring_ascii(value)  # type: ignore[arg-type]
+    return repr(value) if kind is int else json.dumps(_rounded(value))
 
 
 def _rounded(value: object) -> object:

@@ -47,13 +47,8 @@ def fleet_picture(
     """The fleet at this moment; of requests that travel one in `every` is shown."""
     landed = run.now - travel_ns
     queues: dict[str, list[Flight]] = {name: [] for name in run.instances}
-    for flight in run.simulation.flights:
-        if (
-            flight.generation < 0
-            and flight.arrival <= landed
-            and flight.status == "flying"
-            and flight.instance
-        ):
+    for flight in run.waiting():
+        if flight.arrival <= landed and flight.instance:
             queues[flight.instance].append(flight)
     work = work_left(run)
     beliefs = {name: belief.work for name, belief in run.beliefs.items()}

@@ -7,6 +7,7 @@ simulated second, and kept for the last minute.
 
 from collections import Counter, deque
 from collections.abc import Collection
+from itertools import takewhile
 from typing import NamedTuple, cast
 
 from tensorfleet.fleet.flights import Flight
@@ -74,6 +75,8 @@ class LiveRun:
         self.slowest: list[Flight] = []
         self.under_way: Counter[AdapterKey] = Counter()
         self.decided: Flight | None = None
+        self._waiting: list[Flight] = []
+        self._newest = -1  # the number of the last request that was in there
         self._replicas: dict[AdapterKey, tuple[str, ...]] = {}
         self._phases: dict[AdapterKey, str] = {}
         self._pool: tuple[str, ...] = tuple(self.pool)
@@ -156,6 +159,23 @@ class LiveRun:
         row = policy.table.rows.get(key)
         homes = min(policy.table.homes, len(policy.pool.names))
         return len(row.serving()) if row else homes
+
+    def waiting(self) -> list[Flight]:
+        """The flights that no batch has admitted yet, in order of arrival.
+
+        Only those that have come since it was last asked are looked for: it is asked in
+        every frame, and many more are under way than wait.
+        """
+        flights, newest = self.simulation.flights, self._newest
+        fresh = list(takewhile(lambda f: f.request.id > newest, reversed(flights)))
+        if fresh:
+            self._newest = fresh[0].request.id
+        self._waiting = [
+            flight
+            for flight in (*self._waiting, *reversed(fresh))
+            if flight.generation < 0 and flight.status == "flying"
+        ]
+        return self._waiting
 
     def find(self, number: int) -> Flight | None:
         """The flight of a request that is under way or ended a moment ago."""
