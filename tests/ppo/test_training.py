@@ -216,7 +216,7 @@ def test_a_clip_of_the_value_holds_the_critic_near_what_it_said():
             Settings(epochs=200, value_clip=clip),
             torch.Generator().manual_seed(0),
         )
-        moved.append((learner.values(torch.zeros(1)) - agent.values(torch.zeros(1))))
+        moved.append(learner.values(torch.zeros(1)) - agent.values(torch.zeros(1)))
     assert moved[0] > 0.9
     # The last step that pulls may go beyond; it is a twentieth of the way or less.
     assert 0.1 < moved[1] < 0.2

@@ -97,8 +97,8 @@ def run(chromium, laboratory):
         page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for(
             timeout=60_000
         )
-        # Or nearly: JupyterLab may forget what is run while it still connects to it. Who
-        # sees neither a number nor a star beside the cell runs it again.
+        # Or nearly: JupyterLab may forget what is run while it still connects to it.
+        # Who sees neither a number nor a star beside the cell runs it again.
         live = page.locator(".explorable[data-status=live]")
         for _ in range(60):
             if cell.locator(".jp-InputPrompt").inner_text() == "[ ]:":
