@@ -22,6 +22,7 @@ pytestmark = pytest.mark.site
 
 EXPLORABLES = all_explorables()
 IN_CHAPTERS = [each for each in EXPLORABLES if each[0].startswith("book/")]
+AT_REST = "document.getAnimations().every(one => one.playState !== 'running')"
 # The colours of all marks.
 COLOURS = """all => all.flatMap(svg =>
     [...svg.children].map(mark => getComputedStyle(mark).color))"""
@@ -80,6 +81,7 @@ def test_it_fits_and_can_be_read_in_every_window_and_theme(drive, page, name):
         for width in (1280, 390):
             driven.page.set_viewport_size({"width": width, "height": 900})
             driven.page.wait_for_timeout(50)
+            driven.opened.until(AT_REST)  # the theme's sidebar slides in
             fits_and_can_be_read(driven, width)
     assert colours["light"]
     assert not set(colours["light"]) & set(colours["dark"])
