@@ -275,6 +275,12 @@ def disturbed(rows: list[Row]) -> str | None:
                 f"the times of {row.name!r} spread by {row.spread:.0%}, "
                 f"more than {MOST_SPREAD:.0%}"
             )
+    rates = [row.matmul_gigaflops for row in rows]
+    if min(rates) < (1 - MOST_SPREAD) * max(rates):
+        return (
+            f"the same product ran at {min(rates):.0f} and at {max(rates):.0f} "
+            f"GFLOP/s, more than {MOST_SPREAD:.0%} apart"
+        )
     return None
 
 

@@ -152,20 +152,27 @@ def test_an_episode_is_evaluated_in_every_environment_and_no_step_counts_after_i
     assert training.evaluate(agent, clocks, seed=0) == [2.0, 5.0, 3.0]
 
 
+def always_paid(agent, reward):
+    """Ten episodes of one step in the one state 0; whatever is done brings `reward`."""
+    zeros, no = torch.zeros(5, 2), torch.zeros(5, 2, dtype=torch.bool)
+    actions = (torch.arange(10) % 2).reshape(5, 2)
+    log_probs = agent.log_probs(torch.zeros(1)).detach()[actions]
+    return training.Rollout(
+        *(zeros[..., None], actions, log_probs, zeros + reward),
+        *(zeros[..., None], ~no, no),
+    )
+
+
 def test_a_rollout_with_no_surprise_moves_the_policy_nowhere():
     """All advantages equal: normalized they are 0, and only the critic learns."""
     agent = training.Agent(1, 2, 8, torch.Generator().manual_seed(0))
     before = agent.log_probs(torch.zeros(1)).detach()
-    optimizer = torch.optim.Adam(agent.parameters(), lr=0.1)
-    zeros, no = torch.zeros(5, 2), torch.zeros(5, 2, dtype=torch.bool)
-    actions = (torch.arange(10) % 2).reshape(5, 2)
-    log_probs = before[actions]
-    rollout = training.Rollout(
-        zeros[..., None], actions, log_probs, zeros + 1, zeros[..., None], ~no, no
-    )
-    settings = Settings(epochs=3)
     kl, clipped, _ = training.improve(
-        agent, optimizer, rollout, settings, torch.Generator().manual_seed(0)
+        agent,
+        torch.optim.Adam(agent.parameters(), lr=0.1),
+        always_paid(agent, 1),
+        Settings(epochs=3),
+        torch.Generator().manual_seed(0),
     )
     assert (kl, clipped) == (0.0, 0.0)
     assert torch.equal(agent.log_probs(torch.zeros(1)), before)
@@ -178,11 +185,7 @@ def test_a_bonus_for_entropy_makes_a_certain_policy_less_certain():
     with torch.no_grad():
         agent.policy[-1].bias += torch.tensor([2.0, 0.0])
     before = agent.log_probs(torch.zeros(1)).detach()
-    zeros, no = torch.zeros(5, 2), torch.zeros(5, 2, dtype=torch.bool)
-    actions = (torch.arange(10) % 2).reshape(5, 2)
-    rollout = training.Rollout(
-        zeros[..., None], actions, before[actions], zeros, zeros[..., None], ~no, no
-    )
+    rollout = always_paid(agent, 0)
     certainties = []
     for weight in (0.0, 0.1):
         learner = copy.deepcopy(agent)
@@ -201,11 +204,7 @@ def test_a_bonus_for_entropy_makes_a_certain_policy_less_certain():
 def test_a_clip_of_the_value_holds_the_critic_near_what_it_said():
     """Returns of 1 pull on a critic that says about 0, until it has moved by 0.1."""
     agent = training.Agent(1, 2, 8, torch.Generator().manual_seed(0))
-    zeros, no = torch.zeros(5, 2), torch.zeros(5, 2, dtype=torch.bool)
-    log_probs = agent.log_probs(zeros[..., None])[..., 0].detach()
-    rollout = training.Rollout(
-        zeros[..., None], no.long(), log_probs, zeros + 1, zeros[..., None], ~no, no
-    )
+    rollout = always_paid(agent, 1)
     moved = []
     for clip in (math.inf, 0.1):
         learner = copy.deepcopy(agent)
