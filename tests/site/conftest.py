@@ -5,12 +5,14 @@
 
 import threading
 import time
+from functools import partial
+from http.server import ThreadingHTTPServer
 
 import pytest
 from playwright.sync_api import sync_playwright
 
 from browser import find_browser
-from serve import SITE, book_server
+from serve import SITE, BookHandler, book_server
 
 # Enough for Chromium as root and without a GPU, and silence towards the hosts that it
 # likes to call.
@@ -57,11 +59,11 @@ class Visit:
             "pageerror", lambda error: self.faults.append(f"exception: {error}")
         )
         self.page.on("request", self._request)
-        self.page.on("requestfailed", lambda r: self.faults.append(f"failed: {r.url}"))
+        self.page.on("requestfailed", self._failed)
         self.page.on("response", self._response)
 
     def open(self, path):
-        self.page.goto(f"{self.address}/{path}", wait_until="networkidle")
+        self.page.goto(f"{self.address}/{path}")
         self.until("!window.MathJax || !!window.MathJax.startup?.promise")
         self.page.evaluate("window.MathJax?.startup?.promise")
         self.page.evaluate("document.fonts.ready")
@@ -87,9 +89,61 @@ class Visit:
         if not request.url.startswith((self.address, "data:", "blob:")):
             self.faults.append(f"request to another host: {request.url}")
 
+    def _failed(self, request):
+        # A page asks for a shared worker, and never hears how that went on elsewhere.
+        if not request.url.endswith("/worker.mjs"):
+            self.faults.append(f"failed: {request.url}")
+
     def _response(self, response):
         if response.status >= 400:
             self.faults.append(f"status {response.status}: {response.url}")
+
+
+class Watched(BookHandler):
+    """The book as it is served, but for files that are missing or never arrive.
+
+    A shared worker's requests are seen here alone: the page knows nothing of them.
+    """
+
+    def __init__(self, asked, missing, stuck, *args, **how):
+        self.asked, self.missing, self.stuck = asked, missing, stuck
+        super().__init__(*args, **how)
+
+    def do_GET(self):
+        name = self.path.partition("?")[0].rpartition("/")[2]
+        self.asked.append(name)
+        if name in self.stuck:
+            self.stuck[name].wait()
+        if name in self.missing:
+            self.send_error(404)
+        else:
+            super().do_GET()
+
+
+@pytest.fixture
+def watched(chromium):
+    """A visit to a server of its own; what is asked of it is in `asked`, by name."""
+    started, released = [], threading.Event()
+
+    def start(missing=(), stuck=(), before=""):
+        asked = []
+        handler = partial(
+            Watched, asked, missing, dict.fromkeys(stuck, released), directory=str(SITE)
+        )
+        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        opened = Visit(chromium, f"http://127.0.0.1:{server.server_port}")
+        opened.asked = asked
+        opened.context.add_init_script(before)
+        started.append((opened, server))
+        return opened
+
+    yield start
+    released.set()
+    for opened, server in started:
+        opened.context.close()
+        server.shutdown()
+        server.server_close()
 
 
 @pytest.fixture

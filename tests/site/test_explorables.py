@@ -28,6 +28,7 @@ COLOURS = """all => all.flatMap(svg =>
     [...svg.children].map(mark => getComputedStyle(mark).color))"""
 # The simplest of them, for what is the same for all.
 PAGE, NAME = "book/fleet/hashing.html", "explorable-HashingPanel"
+CHOICES = "explorable-ChoicesPanel"
 
 
 @pytest.fixture
@@ -203,9 +204,20 @@ def test_a_panel_that_raises_says_so_in_place_and_goes_on(drive):
     assert driven.opened.faults == []
 
 
-def test_without_its_python_it_stays_still_and_says_why(visit):
-    opened = visit()
-    opened.page.route("**/python.zip", lambda route: route.abort())
+# --- the worker ---------------------------------------------------------------------
+
+ALONE = "delete globalThis.SharedWorker;"  # as in browsers that know none
+# The way to the shared worker, for what no page would say.
+CAUGHT = """
+const Known = globalThis.SharedWorker;
+globalThis.SharedWorker = class extends Known {
+    constructor(...how) { super(...how); globalThis.caught = this.port; }
+};"""
+
+
+@pytest.mark.parametrize("before", ["", ALONE])
+def test_without_its_python_it_stays_still_and_says_why(watched, before):
+    opened = watched(missing={"python.zip"}, before=before)
     opened.page.goto(f"{opened.address}/{PAGE}")
     element = opened.page.locator(f"#{NAME}")
     element.scroll_into_view_if_needed()
@@ -216,10 +228,10 @@ def test_without_its_python_it_stays_still_and_says_why(visit):
     assert not element.locator(".explorable-controls").is_visible()
 
 
-def test_a_start_of_over_twenty_seconds_has_failed(visit):
-    opened = visit()
+@pytest.mark.parametrize("before", ["", ALONE])
+def test_a_start_of_over_twenty_seconds_has_failed(watched, before):
+    opened = watched(stuck={"pyodide.asm.wasm"}, before=before)
     opened.page.clock.install()
-    opened.page.route("**/pyodide.asm.wasm", lambda route: None)  # never answered
     opened.page.goto(f"{opened.address}/{PAGE}")
     element = opened.page.locator(f"#{NAME}")
     element.scroll_into_view_if_needed()
@@ -231,29 +243,104 @@ def test_a_start_of_over_twenty_seconds_has_failed(visit):
     assert "within 20 s" in element.locator(".explorable-message").inner_text()
 
 
-def test_a_page_without_explorables_loads_nothing_of_them(visit):
-    asked = []
-    opened = visit()
-    opened.page.on("request", lambda request: asked.append(request.url))
-    opened.open("book/references.html")
-    assert asked
-    assert not [url for url in asked if "/explore/" in url]
+def test_without_shared_workers_each_page_has_its_own(watched):
+    opened = watched(before=ALONE)
+    for _ in range(2):
+        opened.open(PAGE)
+        driven = Driven(opened, f"#{NAME}").start()
+        driven.press("add")
+        driven.expect_same()
+    assert len(opened.page.workers) == 1
+    # The page sees what its own worker asks for: nothing of another host.
+    assert opened.faults == []
 
 
-def test_nothing_starts_before_it_comes_near(visit):
-    asked = []
-    opened = visit()
-    opened.page.on("request", lambda request: asked.append(request.url))
+def test_the_next_page_finds_python_running(watched):
+    opened = watched()
+    for page, name in (
+        (PAGE, NAME),
+        ("book/fleet/choices.html", CHOICES),
+        (PAGE, NAME),
+    ):
+        opened.open(page)
+        driven = Driven(opened, f"#{name}").start()
+        driven.reset()
+        driven.expect_same()
+    assert opened.asked.count("hashing.html") == 2
+    assert opened.asked.count("pyodide.asm.wasm") == 1
+    assert opened.faults == []
+
+
+def test_pages_that_share_python_do_not_meet(watched):
+    opened = watched()
     opened.open(PAGE)
-    assert any("host.mjs" in url for url in asked)
-    assert not [url for url in asked if "worker.mjs" in url or "pyodide" in url]
+    first = Driven(opened, f"#{NAME}").start()
+    first.press("add")
+    opened.page = opened.context.new_page()
+    opened.open(PAGE)
+    second = Driven(opened, f"#{NAME}").start()
+    second.expect_same()
+    second.set("num_keys", 90)
+    second.expect_same()
+    first.expect_same()
+    first.press("add")
+    first.expect_same()
+    second.expect_same()
+    assert opened.asked.count("pyodide.asm.wasm") == 1
+
+
+def test_when_python_dies_every_figure_says_so_and_a_reload_begins_anew(watched):
+    opened = watched(before=CAUGHT)
+    opened.open("book/fleet/choices.html")
+    driven = Driven(opened, f"#{CHOICES}").start()
+    opened.page.evaluate("caught.postMessage('no JSON')")
+    driven.element.and_(opened.page.locator("[data-status=failed]")).wait_for()
+    assert driven.message().startswith("This figure stays still: ")
+    opened.open("book/fleet/choices.html")
+    again = Driven(opened, f"#{CHOICES}").start()
+    again.reset()
+    again.expect_same()
+    assert opened.asked.count("python.zip") == 2
+
+
+def test_a_page_that_comes_back_is_live_again_with_its_settings(drive):
+    driven = drive()
+    driven.set("num_keys", 90)
+    driven.expect_same()
+    for name in ("pagehide", "pageshow"):
+        driven.page.evaluate(
+            "name => dispatchEvent(new PageTransitionEvent(name, { persisted: true }))",
+            name,
+        )
+    driven.start()
+    driven.press("add")
+    driven.expect_same()
+    assert driven.control("num_keys").input_value() == "90"
+    assert driven.opened.faults == []
+
+
+def test_a_page_without_explorables_loads_nothing_of_them(watched):
+    opened = watched()
+    opened.open("book/references.html")
+    assert "references.html" in opened.asked
+    assert not {"host.mjs", "worker.mjs", "python.zip"} & set(opened.asked)
+
+
+def test_nothing_starts_before_it_comes_near(watched):
+    opened = watched()
+    opened.open(PAGE)
+    assert "host.mjs" in opened.asked
+    assert not {"worker.mjs", "pyodide.mjs", "python.zip"} & set(opened.asked)
+
+
+# --- how it moves, and from where it comes -------------------------------------------
 
 
 def test_reduced_motion_begins_at_rest_and_jumps(drive, visit):
     opened = visit()
     opened.page.emulate_media(reduced_motion="reduce")
     opened.open("book/fleet/choices.html")
-    moving = opened.page.locator("#explorable-ChoicesPanel")
+    moving = opened.page.locator(f"#{CHOICES}")
     moving.scroll_into_view_if_needed()
     moving.and_(opened.page.locator("[data-status=live]")).wait_for(timeout=25_000)
     assert moving.locator("[data-do=pause]").inner_text() == "Run"
@@ -296,25 +383,35 @@ def test_it_works_from_a_plain_static_server(chromium, plain_address):
     opened.context.close()
 
 
+# Of the live part: what the page loads, what the worker loads.
+EXPLORE = (
+    "host.mjs",
+    "view.mjs",
+    "worker.mjs",
+    "pyodide/pyodide.asm.wasm",
+    "pyodide/python.zip",
+)
+
+
 # --- the policy -------------------------------------------------------------------
 
 
 def test_the_policy_is_sent_and_obeyed(visit):
     opened = visit()
-    answers = {}
-    opened.page.on("response", lambda r: answers.setdefault(r.url, r.headers))
     page = opened.open(PAGE)
-    page.locator(f"#{NAME}").scroll_into_view_if_needed()
-    page.locator(f"#{NAME}[data-status=live]").wait_for(timeout=25_000)
-    policy = {url: h["content-security-policy"] for url, h in answers.items()}
-    of_page = policy[f"{opened.address}/{PAGE}"]
-    assert "default-src 'none'" in of_page
-    scripts = re.search(r"script-src ([^;]*)", of_page)[1].split()
+    policy = {
+        path: page.request.get(f"{opened.address}/{path}").headers[
+            "content-security-policy"
+        ]
+        for path in (PAGE, *(f"_static/explore/{name}" for name in EXPLORE))
+    }
+    assert "default-src 'none'" in policy[PAGE]
+    scripts = re.search(r"script-src ([^;]*)", policy[PAGE])[1].split()
     assert all(
         word == "'self'" or word.startswith("'sha256-") for word in scripts
     )  # no unsafe-inline, no eval, no other host
-    with_wasm = [url for url, text in policy.items() if "wasm-unsafe-eval" in text]
-    assert with_wasm == [f"{opened.address}/_static/explore/worker.mjs"]
+    with_wasm = [path for path, text in policy.items() if "wasm-unsafe-eval" in text]
+    assert with_wasm == ["_static/explore/worker.mjs"]
     # A script that somebody smuggles in does not run.
     page.evaluate(
         """() => {
@@ -343,15 +440,6 @@ def test_the_themes_buttons_still_work(visit):
 
 def test_texts_are_sent_compressed(visit):
     opened = visit()
-    encodings = {}
-
-    def note(response):
-        name = response.url.rpartition("/")[2].partition("?")[0]
-        encodings[name] = response.headers.get("content-encoding")
-
-    opened.page.on("response", note)
-    page = opened.open(PAGE)
-    page.locator(f"#{NAME}").scroll_into_view_if_needed()
-    page.locator(f"#{NAME}[data-status=live]").wait_for(timeout=25_000)
-    for name in ("hashing.html", "pyodide.asm.wasm", "python.zip", "view.mjs"):
-        assert encodings[name] == "gzip", name
+    for path in (PAGE, *(f"_static/explore/{name}" for name in EXPLORE)):
+        answer = opened.page.request.get(f"{opened.address}/{path}")
+        assert answer.headers["content-encoding"] == "gzip", path

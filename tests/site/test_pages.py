@@ -63,7 +63,7 @@ def test_a_page_is_whole_and_fits(visit, path, theme, width):
     page.evaluate(
         "document.querySelectorAll('img').forEach(image => image.loading = 'eager')"
     )
-    page.wait_for_load_state("networkidle")
+    opened.until("[...document.images].every(image => image.complete)")
 
     assert opened.faults == []
     assert page.evaluate(BROKEN_IMAGES) == []

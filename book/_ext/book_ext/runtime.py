@@ -3,6 +3,7 @@
     our front end       host, worker and painter, from tensorfleet/explore/web
     Pyodide             the part of its npm package that loads in a browser
     python.zip          standard library and package, as much as the panels import
+    version.mjs         a name for all of it
 
 Making the archive takes Node some seconds, so it is kept in `_build/explore` until the
 package changes.
@@ -49,6 +50,17 @@ def build_runtime(app: Sphinx, error: Exception | None) -> None:
     listed.write_text(json.dumps(lock | {"packages": {}}))
     made = archive(pyodide, Path(app.srcdir) / "_build" / "explore")
     copy(made, target / "pyodide" / "python.zip")
+    name_version(target)
+
+
+def name_version(folder: Path) -> None:
+    """Write version.mjs, by which pages tell whether they run the same program."""
+    digest = hashlib.sha256()
+    module = folder / "version.mjs"
+    for file in sorted(folder.rglob("*")):
+        if file.is_file() and file != module and file.suffix != ".gz":
+            digest.update(file.read_bytes())
+    module.write_text(f'export default "{digest.hexdigest()[:16]}";\n')
 
 
 def copy(source: Path, target: Path) -> None:

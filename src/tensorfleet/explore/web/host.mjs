@@ -1,7 +1,12 @@
 // Brings the explorables of a static page to life, each as it comes near.
 //
-// One worker serves all of a page. A link's fragment may hold the settings of one of them,
-// as #its-id?name=value&name=value; what it says is data, checked by the panel itself.
+// One worker serves the page, and where the browser knows shared workers, all pages: the
+// next page finds Python running. (A browser that knows `extendedLifetime` keeps it over the
+// moment when one page has gone and the next has not come.)
+//
+// A link's fragment may hold the settings of one of them, as #its-id?name=value&name=value;
+// what it says is data, checked by the panel itself.
+import version from "./version.mjs";
 import { mount } from "./view.mjs";
 
 const TIME_LIMIT = 20_000; // milliseconds, for Python to start
@@ -9,41 +14,68 @@ const NEAR = "400px";
 
 class Python {
   #sessions = new Map(); // id → { answered, failed }
-  #count = 0;
+  #page = Math.random().toString(36).slice(2); // tells its sessions from other pages'
+  #port = null; // the way to the worker
+  #timer = 0;
+  #error = null; // why there is no Python, or none any more
 
-  // The worker's beginning, once for the page; a rejection says why there is none.
+  // Connect to the worker, which may have to start Python first.
   start() {
-    this.ready ??= new Promise((resolve, reject) => {
-      const late = () => reject(new Error(`Python has not started within ${TIME_LIMIT / 1000} s`));
-      const timer = setTimeout(late, TIME_LIMIT);
-      this.worker = new Worker(new URL("./worker.mjs", import.meta.url), { type: "module" });
-      this.worker.onerror = (event) => {
-        event.preventDefault();
-        const error = new Error(event.message || "its program could not be loaded");
-        reject(error);
-        for (const { failed } of this.#sessions.values()) failed(error); // it has died since
-      };
-      this.worker.onmessage = ({ data }) => {
-        if (typeof data === "string") {
-          const answer = JSON.parse(data);
-          this.#sessions.get(answer.id).answered(answer);
-        }
-        else if (data.ready) resolve(clearTimeout(timer));
-        else reject(new Error(data.failed));
-      };
-    }).catch((error) => {
-      this.worker?.terminate();
-      throw error;
-    });
-    return this.ready;
+    if (this.#port) return;
+    const worker = connect();
+    const late = () => this.#fail(`Python has not started within ${TIME_LIMIT / 1000} s`);
+    this.#timer = setTimeout(late, TIME_LIMIT);
+    worker.onerror = (event) => {
+      event.preventDefault();
+      this.#fail(event.message || "its program could not be loaded");
+    };
+    this.#port = worker.port ?? worker;
+    this.#port.onmessage = ({ data }) => {
+      if (typeof data === "string") {
+        const answer = JSON.parse(data);
+        this.#sessions.get(answer.id)?.answered(answer);
+      }
+      else if (data.ready) clearTimeout(this.#timer);
+      else this.#fail(data.failed);
+    };
   }
 
-  // What sends messages for a session; `answered` is called with each answer.
+  // What sends messages for a session; `answered` is called with each answer. Messages
+  // wait in the worker until Python is there.
   session(answered, failed) {
-    const id = `session ${++this.#count}`;
+    this.start();
+    const id = `${this.#page} ${this.#sessions.size + 1}`;
     this.#sessions.set(id, { answered, failed });
-    return (message) => this.worker.postMessage(JSON.stringify({ ...message, id }));
+    if (this.#error) failed(this.#error);
+    return (message) => this.#port.postMessage(JSON.stringify({ ...message, id }));
   }
+
+  // The page goes: what it has opened is closed. An empty message is a page's last.
+  leave() {
+    for (const id of this.#sessions.keys()) this.#port.postMessage(JSON.stringify({ do: "close", id }));
+    this.#sessions.clear();
+    this.#port?.postMessage("");
+    this.#end();
+    this.#port = this.#error = null;
+  }
+
+  #fail(reason) {
+    this.#error = new Error(reason);
+    this.#end();
+    for (const { failed } of this.#sessions.values()) failed(this.#error);
+  }
+
+  #end() {
+    clearTimeout(this.#timer);
+    (this.#port?.terminate ?? this.#port?.close)?.call(this.#port);
+  }
+}
+
+// A book that has been built anew is another program, which its pages must not mix up.
+function connect() {
+  const program = new URL("./worker.mjs", import.meta.url);
+  if (!globalThis.SharedWorker) return new Worker(program, { type: "module" });
+  return new SharedWorker(program, { type: "module", name: version, extendedLifetime: true });
 }
 
 // The settings that the fragment holds for this element, as values of the kinds declared.
@@ -63,6 +95,10 @@ function settingsInAddress(id, controls) {
 }
 
 const python = new Python();
+const starts = []; // of those that have come near
+addEventListener("pagehide", () => python.leave());
+// A page that the browser had kept is shown once more.
+addEventListener("pageshow", ({ persisted }) => persisted && starts.forEach((start) => start()));
 
 function bring(element) {
   const description = JSON.parse(element.dataset.description);
@@ -74,16 +110,11 @@ function bring(element) {
   const open = (state) => ({ do: "open", panel: element.dataset.explorable, state, after: description.after });
 
   const fail = (error) => view.status("failed", `This figure stays still: ${error.message}.`);
+  let settings = { ...declared, ...asked };
+  let trying = asked;
 
-  async function start() {
+  function start() {
     view.status("starting", "Starting Python in the page …");
-    try {
-      await python.start();
-    } catch (error) {
-      fail(error);
-      return;
-    }
-    let trying = asked;
     const send = python.session((answer) => {
       if (answer.error && trying) {
         // The link's settings are no good: say so, and begin with the page's own.
@@ -93,22 +124,32 @@ function bring(element) {
         return;
       }
       trying = null;
+      settings = answer.state ?? settings;
       view.receive(answer);
     }, fail);
     view.connect(send);
-    send(open({ ...declared, ...asked }));
+    send(open(settings));
+  }
+  function near() {
+    starts.push(start);
+    start();
   }
 
+  // Who comes by a link to this one is near it before the page has been laid out.
+  if (location.hash.slice(1).split("?")[0] === element.id) {
+    near();
+    if (asked) element.scrollIntoView({ block: "center" });
+    return;
+  }
   const watcher = new IntersectionObserver(
     (entries) => {
       if (!entries.some((entry) => entry.isIntersecting)) return;
       watcher.disconnect();
-      start();
+      near();
     },
     { rootMargin: NEAR },
   );
   watcher.observe(element);
-  if (asked) element.scrollIntoView({ block: "center" });
 }
 
 // The page may still be arriving: an element is whole when something follows it.
@@ -133,7 +174,7 @@ addEventListener("DOMContentLoaded", () => {
 if (document.readyState !== "loading") arriving.disconnect();
 look();
 // Who comes by a link to one of them is near it already.
-if (/^#explorable-/.test(location.hash)) python.start().catch(() => {});
+if (/^#explorable-/.test(location.hash)) python.start();
 // Another link to an explorable of this page: what it holds is read when the page loads.
 addEventListener("hashchange", () => {
   const [, name] = location.hash.match(/^#([^?]+)\?/) ?? [];
