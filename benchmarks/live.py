@@ -61,9 +61,9 @@ note.observe(document, { subtree: true, attributeFilter: ['data-status'] });
 TIMED = """() => {
     self.spent = [];
     const answer = self.onmessage;
-    self.onmessage = message => {
+    self.onmessage = async message => {
         const began = performance.now();
-        answer(message);
+        await answer(message);
         self.spent.push(performance.now() - began);
     };
 }"""

@@ -5,8 +5,14 @@ const SVG = "http://www.w3.org/2000/svg";
 const REACH = 22; // pixels: so near to a mark is a click on it, as fingers need
 
 const round = (value) => Math.round(value * 100) / 100;
-const setAttributes = (node, names, values) =>
-  names.forEach((name, index) => node.setAttribute(name, round(values[index])));
+// An attribute that is set has its mark styled, laid out and painted anew, even if it is the
+// same: most are, from one frame to the next.
+function set(node, name, value) {
+  const text = String(value);
+  if (node.getAttribute(name) !== text) node.setAttribute(name, text);
+}
+const setNumbers = (node, names, values) =>
+  names.forEach((name, index) => set(node, name, round(values[index])));
 
 // For each kind: its SVG element, its numbers in a row (between which it can move), and
 // how they are written.
@@ -14,22 +20,22 @@ const KINDS = {
   rect: {
     tag: "rect",
     numbers: (mark) => [mark.x, mark.y, mark.width, mark.height],
-    write: (node, values) => setAttributes(node, ["x", "y", "width", "height"], values),
+    write: (node, values) => setNumbers(node, ["x", "y", "width", "height"], values),
   },
   circle: {
     tag: "circle",
     numbers: (mark) => [mark.x, mark.y, mark.radius],
-    write: (node, values) => setAttributes(node, ["cx", "cy", "r"], values),
+    write: (node, values) => setNumbers(node, ["cx", "cy", "r"], values),
   },
   text: {
     tag: "text",
     numbers: (mark) => [mark.x, mark.y, mark.size ?? 12],
-    write: (node, values) => setAttributes(node, ["x", "y", "font-size"], values),
+    write: (node, values) => setNumbers(node, ["x", "y", "font-size"], values),
   },
   line: {
     tag: "polyline",
     numbers: (mark) => mark.points,
-    write: (node, values) => node.setAttribute("points", values.map(round).join(" ")),
+    write: (node, values) => set(node, "points", values.map(round).join(" ")),
   },
   path: {
     tag: "path",
@@ -37,7 +43,7 @@ const KINDS = {
     write: (node, values, mark) => {
       let next = 0;
       const steps = mark.steps.map((step) => (typeof step === "number" ? round(values[next++]) : step));
-      node.setAttribute("d", steps.join(" "));
+      set(node, "d", steps.join(" "));
     },
   },
 };
@@ -54,10 +60,10 @@ export class Picture {
 
   // Bring the marks to what `picture` says, from where they are.
   show(picture) {
-    this.node.setAttribute("viewBox", `0 0 ${picture.width} ${picture.height}`);
-    this.node.setAttribute("aria-label", picture.alt);
+    set(this.node, "viewBox", `0 0 ${picture.width} ${picture.height}`);
+    set(this.node, "aria-label", picture.alt);
     const canPick = picture.marks.some((mark) => mark.pick);
-    this.node.setAttribute("role", canPick ? "group" : "img");
+    set(this.node, "role", canPick ? "group" : "img");
     const keys = new Set(picture.marks.map((mark) => mark.key));
     for (const [key, item] of this.#items) {
       if (!keys.has(key)) this.#remove(key, item);
@@ -96,19 +102,19 @@ export class Picture {
       this.#moving.delete(item);
       if (!item.now || jumps) this.#write(item, to);
     }
-    if (!before.kind || mark.role !== before.role) node.setAttribute("class", `role-${mark.role ?? "ink"}`);
+    set(node, "class", `role-${mark.role ?? "ink"}`);
     if (mark.text !== before.text) node.textContent = mark.text;
     if (mark.anchor !== before.anchor) node.setAttribute("text-anchor", mark.anchor ?? "start");
     if (mark.kind === "line") {
-      node.setAttribute("stroke-width", mark.stroke ?? 1.5);
-      if (mark.dashed) node.setAttribute("stroke-dasharray", "5 4");
+      set(node, "stroke-width", mark.stroke ?? 1.5);
+      if (mark.dashed) set(node, "stroke-dasharray", "5 4");
       else node.removeAttribute("stroke-dasharray");
     }
     if (mark.pick) {
       if (!before.pick) node.tabIndex = -1;
-      node.dataset.pick = mark.pick;
-      node.setAttribute("role", "button");
-      node.setAttribute("aria-label", mark.hint || mark.pick);
+      set(node, "data-pick", mark.pick);
+      set(node, "role", "button");
+      set(node, "aria-label", mark.hint || mark.pick);
     } else if (before.pick) {
       delete node.dataset.pick;
       for (const name of ["tabindex", "role", "aria-label"]) node.removeAttribute(name);
@@ -129,7 +135,7 @@ export class Picture {
     item.now = values;
     KINDS[item.mark.kind].write(item.node, values, item.mark);
     const opacity = values[values.length - 1];
-    if (opacity < 1) item.node.setAttribute("opacity", round(opacity));
+    if (opacity < 1) set(item.node, "opacity", round(opacity));
     else item.node.removeAttribute("opacity");
   }
 
