@@ -6,11 +6,11 @@ Two parts. *Quality* (`quality`): the highest rate per instance at which 99% of 
 requests meet the SLO, for every policy on every scenario. Goals: at most 5% below the
 best individually tuned baseline in each scenario, and 20% above the best single
 configuration of a baseline on the geometric mean. Intervals are 95%, by Student's t
-over three paired seeds. *Speed* (`scale`): a million requests on 1,000 instances with
+over six paired seeds. *Speed* (`scale`): a million requests on 1,000 instances with
 100,000 adapters, the router included; goals: 30 s on one core and 2 GB, growth near
 linear, and an event core 5 times as fast as SimPy's.
 
-The quality part takes about half an hour of two cores; what is done is kept in _build,
+The quality part takes about an hour of two cores; what is done is kept in _build,
 so that it may be interrupted.
 """
 

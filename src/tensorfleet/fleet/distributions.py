@@ -26,6 +26,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from itertools import accumulate
 from math import exp, inf, lgamma, log, log1p, sqrt
 from statistics import NormalDist
@@ -78,22 +79,31 @@ def tabulate(
     """
     body = [(cell + 0.5) / CELLS for cell in range(CELLS - 1, 0, -1)]
     tail = [(cell + 0.5) / CELLS**2 for cell in range(CELLS - 1, -1, -1)]
-    ceiling = inf if highest is None else highest
-    units = (round(value * UNIT) for value in quantiles(body + tail))
     values = [
-        int(min(max((unit * scale + UNIT // 2) // UNIT, lowest), ceiling))
-        for unit in units
+        (round(value * UNIT) * scale + UNIT // 2) // UNIT
+        for value in quantiles(body + tail)
     ]
     values.reverse()
+    # From the largest down: most tables have only ends to clamp, or none.
+    if highest is not None and values[0] > highest:
+        values = [min(value, highest) for value in values]
+    if values[-1] < lowest:
+        values = [max(value, lowest) for value in values]
     return Table((0, *values[CELLS:]), tuple(values[:CELLS]))
 
 
+# A run asks for few tables, but for each several times, and one takes milliseconds.
+remembered = lru_cache(maxsize=64, typed=True)
+
+
+@remembered
 def exponential(mean: int) -> Table:
     """Gaps of a Poisson process: survival s is reached at -mean·ln s."""
     _check_positive("mean", mean)
     return tabulate(lambda chances: [-log(chance) for chance in chances], mean)
 
 
+@remembered
 def gamma(mean: int, cv: float) -> Table:
     """Gaps with a coefficient of variation: shape 1/cv², scale mean·cv².
 
@@ -109,6 +119,7 @@ def gamma(mean: int, cv: float) -> Table:
     )
 
 
+@remembered
 def lognormal(mean: int, cv: float, lowest: int, highest: int) -> Table:
     """Lengths: their logarithm is normal with variance ln(1 + cv²).
 
