@@ -4,9 +4,11 @@
 
 Chromium opens the built book, each time as a reader who has never seen it, at an
 explorable; on this machine, and over a line of 20 Mbit/s with 40 ms to the first byte
-of each answer, which the server keeps to. Then a second page, from the cache; what the
-live part weighs on the wire; the fleet at its largest, two policies on 16 instances and
-200 requests a second; and how long a control takes to be answered.
+of each answer, which the server keeps to. Then a second page, which finds Python
+running, or, in a browser without shared workers, starts it anew from the cache; what
+the live part weighs on the wire; the fleet at its largest, two policies on 16 instances
+and 200 requests a second; and how long a control takes to be answered. The painter
+moves marks between the frames that Python tells, so that more are painted than told.
 """
 
 import sys
@@ -47,6 +49,8 @@ WINDOW: ViewportSize = {"width": 1280, "height": 900}
 READING = 8  # seconds that the first page is read
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 
+# Makes a browser one that knows no shared workers.
+ALONE = "delete globalThis.SharedWorker;"
 # Notes when an explorable becomes live, in ms since the navigation.
 WATCH = """
 window.seen = { live: null };
@@ -167,15 +171,17 @@ def starts(browser: Browser, line: Line, turns: int, what: str) -> list[Row]:
     return found
 
 
-def second_pages(playwright: Playwright, line: Line, turns: int) -> Row:
-    """The ring's page, by a reader who comes from the fleet's.
+def second_pages(
+    playwright: Playwright, line: Line, turns: int, what: str, before: str = ""
+) -> Row:
+    """The ring's page, by a reader who comes from the fleet's; `before` runs first.
 
     The reader has a profile on the disk, as readers have: a browser keeps the machine
     code of what it compiled with the rest of its cache, but not for who reads in
     private, as the contexts of the other rows do.
     """
     times = []
-    for _ in tqdm(range(turns), desc="second page", disable=None):
+    for _ in tqdm(range(turns), desc=what, disable=None):
         with TemporaryDirectory() as profile:
             context = playwright.chromium.launch_persistent_context(
                 profile,
@@ -183,30 +189,37 @@ def second_pages(playwright: Playwright, line: Line, turns: int) -> Row:
                 args=list(FLAGS),
                 viewport=WINDOW,
             )
-            context.add_init_script(WATCH)
+            context.add_init_script(WATCH + before)
             page = until_live(context, f"{line.address}/{SMALL}")[1]
             page.wait_for_timeout(1000 * READING)
             page.close()
             times.append(until_live(context, f"{line.address}/{RING}")[0])
             context.close()
-    return row("ring live, second page", "s", times)
+    return row(f"ring live, {what}", "s", times)
 
 
 def painting(browser: Browser, line: Line, turns: int, seconds: float) -> list[Row]:
-    """Frames a second with the fleet at its largest, and Python's part of them."""
-    rates, python = [], []
+    """Frames a second with the fleet at its largest, and Python's part of them.
+
+    The page has a worker of its own: nobody can look into one that is shared.
+    """
+    rates, python, shares = [], [], []
     for _ in tqdm(range(turns), desc="frames", disable=None):
         with reader(browser) as context:
+            context.add_init_script(ALONE)
             _, page = until_live(context, f"{line.address}/{LARGEST}")
             page.wait_for_timeout(1000)
             (worker,) = page.workers
             worker.evaluate(TIMED)
             gaps = page.evaluate(PAINTED, seconds)
+            spent = worker.evaluate("self.spent")
             rates.append(1000 / (sum(gaps) / len(gaps)))
-            python.append(median(worker.evaluate("self.spent")))
+            python.append(median(spent))
+            shares.append(sum(spent) / len(gaps))
     return [
         row("frames a second, largest fleet", "1/s", rates),
-        row("Python for a frame, largest fleet", "ms", python),
+        row("Python for a frame told, largest fleet", "ms", python),
+        row("Python for a frame painted, largest fleet", "ms", shares),
     ]
 
 
@@ -233,7 +246,8 @@ def measure(quick: bool, repeats: int) -> tuple[list[Row], Quantities]:
         rows = [
             *starts(browser, near, turns, "on this machine"),
             *starts(browser, far, turns, "20 Mbit/s"),
-            second_pages(playwright, near, turns),
+            second_pages(playwright, near, turns, "second page"),
+            second_pages(playwright, near, turns, "second page, alone", ALONE),
             *painting(browser, near, max(turns // 3, 1), seconds),
             answers(browser, near, 2 * turns),
         ]
@@ -250,7 +264,9 @@ NAMES = {
     "fleet, first page live, 20 Mbit/s": "fleet_start_slow",
     "ring live, second page": "second_page",
     "frames a second, largest fleet": "frames",
-    "Python for a frame, largest fleet": "python_frame",
+    "ring live, second page, alone": "second_page_alone",
+    "Python for a frame told, largest fleet": "python_frame",
+    "Python for a frame painted, largest fleet": "python_share",
     "a control answered": "answer",
     "the live part on the wire": "weight",
 }

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from book_ext.runtime import name_version
 from book_ext.sources import NotFound, find_plot, find_quantity
 
 ROOT = Path(__file__).parents[2]
@@ -54,6 +55,24 @@ def test_plots(env):
     assert find_plot(env, "scatter", "zipf-plot").startswith(b"\x89PNG")
     with pytest.raises(NotFound, match="drew no plot"):
         find_plot(env, "scatter", "1d")
+
+
+def test_the_version_changes_with_the_live_program_alone(tmp_path):
+    def version():
+        name_version(tmp_path)
+        return (tmp_path / "version.mjs").read_text()
+
+    (tmp_path / "pyodide").mkdir()
+    archive = tmp_path / "pyodide" / "python.zip"
+    archive.write_bytes(b"one")
+    (tmp_path / "host.mjs").write_text("import version from './version.mjs';")
+    first = version()
+    (tmp_path / "host.mjs.gz").write_bytes(b"packed")
+    assert version() == first
+    archive.write_bytes(b"two")
+    assert version() != first
+    archive.write_bytes(b"one")
+    assert version() == first
 
 
 @pytest.mark.slow
