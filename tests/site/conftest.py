@@ -91,7 +91,7 @@ class Visit:
 
     def _failed(self, request):
         # A page asks for a shared worker, and never hears how that went on elsewhere.
-        if not request.url.endswith("/worker.mjs"):
+        if "/worker.mjs" not in request.url:
             self.faults.append(f"failed: {request.url}")
 
     def _response(self, response):
@@ -122,7 +122,10 @@ class Watched(BookHandler):
 
 @pytest.fixture
 def watched(chromium):
-    """A visit to a server of its own; what is asked of it is in `asked`, by name."""
+    """A visit to a server of its own; what is asked of it is in `asked`, by name.
+
+    What is `stuck` arrives once `released` is set.
+    """
     started, released = [], threading.Event()
 
     def start(missing=(), stuck=(), before=""):
@@ -133,7 +136,7 @@ def watched(chromium):
         server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         opened = Visit(chromium, f"http://127.0.0.1:{server.server_port}")
-        opened.asked = asked
+        opened.asked, opened.released = asked, released
         opened.context.add_init_script(before)
         started.append((opened, server))
         return opened

@@ -207,21 +207,42 @@ def test_a_panel_that_raises_says_so_in_place_and_goes_on(drive):
 # --- the worker ---------------------------------------------------------------------
 
 ALONE = "delete globalThis.SharedWorker;"  # as in browsers that know none
-# The way to the shared worker, for what no page would say.
-CAUGHT = """
-const Known = globalThis.SharedWorker;
-globalThis.SharedWorker = class extends Known {
-    constructor(...how) { super(...how); globalThis.caught = this.port; }
+# As in browsers that refuse them, at once or a little later.
+THROWING = "globalThis.SharedWorker = class { constructor() { throw Error('no'); } };"
+REFUSED = """globalThis.SharedWorker = class {
+    port = { postMessage() {}, close() {} };
+    constructor() { setTimeout(() => this.onerror(new ErrorEvent('error'))); }
 };"""
+# The page's end of the way to the shared worker, and what it has said.
+CAUGHT = """
+globalThis.Known = globalThis.SharedWorker;
+globalThis.said = [];
+globalThis.SharedWorker = class extends Known {
+    constructor(...how) {
+        super(...how);
+        const post = this.port.postMessage.bind(this.port);
+        this.port.postMessage = words => { said.push(words); post(words); };
+        Object.assign(globalThis, { caught: this.port, how });
+    }
+};"""
+LEAVE = "dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))"
+RETURN = "dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))"
+
+
+def failed(opened, name=NAME):
+    """The element, when it has failed."""
+    element = opened.page.locator(f"#{name}")
+    element.scroll_into_view_if_needed()
+    element.and_(opened.page.locator("[data-status=failed]")).wait_for()
+    return element
 
 
 @pytest.mark.parametrize("before", ["", ALONE])
-def test_without_its_python_it_stays_still_and_says_why(watched, before):
-    opened = watched(missing={"python.zip"}, before=before)
+@pytest.mark.parametrize("name", ["python.zip", "worker.mjs", "pyodide.mjs"])
+def test_without_its_python_it_stays_still_and_says_why(watched, name, before):
+    opened = watched(missing={name}, before=before)
     opened.page.goto(f"{opened.address}/{PAGE}")
-    element = opened.page.locator(f"#{NAME}")
-    element.scroll_into_view_if_needed()
-    element.and_(opened.page.locator("[data-status=failed]")).wait_for()
+    element = failed(opened)
     said = element.locator(".explorable-message").inner_text()
     assert said.startswith("This figure stays still: ")
     assert element.locator("svg").first.is_visible()
@@ -229,7 +250,7 @@ def test_without_its_python_it_stays_still_and_says_why(watched, before):
 
 
 @pytest.mark.parametrize("before", ["", ALONE])
-def test_a_start_of_over_twenty_seconds_has_failed(watched, before):
+def test_a_start_of_over_twenty_seconds_has_failed_until_it_succeeds(watched, before):
     opened = watched(stuck={"pyodide.asm.wasm"}, before=before)
     opened.page.clock.install()
     opened.page.goto(f"{opened.address}/{PAGE}")
@@ -239,12 +260,17 @@ def test_a_start_of_over_twenty_seconds_has_failed(watched, before):
     opened.page.clock.fast_forward(19_000)
     assert element.get_attribute("data-status") == "starting"
     opened.page.clock.fast_forward(2_000)
-    element.and_(opened.page.locator("[data-status=failed]")).wait_for()
-    assert "within 20 s" in element.locator(".explorable-message").inner_text()
+    assert "within 20 s" in failed(opened).locator(".explorable-message").inner_text()
+    opened.released.set()
+    driven = Driven(opened, f"#{NAME}").start()
+    assert driven.message() == ""
+    driven.press("add")
+    driven.expect_same()
 
 
-def test_without_shared_workers_each_page_has_its_own(watched):
-    opened = watched(before=ALONE)
+@pytest.mark.parametrize("before", [ALONE, THROWING, REFUSED])
+def test_without_shared_workers_each_page_has_its_own(watched, before):
+    opened = watched(before=before)
     for _ in range(2):
         opened.open(PAGE)
         driven = Driven(opened, f"#{NAME}").start()
@@ -283,19 +309,22 @@ def test_pages_that_share_python_do_not_meet(watched):
     second.set("num_keys", 90)
     second.expect_same()
     first.expect_same()
+    opened.page.close()
     first.press("add")
     first.expect_same()
-    second.expect_same()
     assert opened.asked.count("pyodide.asm.wasm") == 1
 
 
 def test_when_python_dies_every_figure_says_so_and_a_reload_begins_anew(watched):
     opened = watched(before=CAUGHT)
+    opened.open(PAGE)
+    Driven(opened, f"#{NAME}").start()
+    first, opened.page = opened.page, opened.context.new_page()
     opened.open("book/fleet/choices.html")
-    driven = Driven(opened, f"#{CHOICES}").start()
+    Driven(opened, f"#{CHOICES}").start()
     opened.page.evaluate("caught.postMessage('no JSON')")
-    driven.element.and_(opened.page.locator("[data-status=failed]")).wait_for()
-    assert driven.message().startswith("This figure stays still: ")
+    assert "JSON" in failed(opened, CHOICES).locator(".explorable-message").inner_text()
+    first.locator(f"#{NAME}[data-status=failed]").wait_for()
     opened.open("book/fleet/choices.html")
     again = Driven(opened, f"#{CHOICES}").start()
     again.reset()
@@ -303,15 +332,39 @@ def test_when_python_dies_every_figure_says_so_and_a_reload_begins_anew(watched)
     assert opened.asked.count("python.zip") == 2
 
 
+def test_the_worker_forgets_what_a_page_has_opened(watched):
+    opened = watched(before=CAUGHT)
+    opened.open(PAGE)
+    Driven(opened, f"#{NAME}").start()
+    answers = opened.page.evaluate(
+        """async () => {
+            const answers = [];
+            const opening = said.find(words => words.includes('"open"'));
+            const { id } = JSON.parse(opening);
+            const { port } = new Known(...how);
+            port.onmessage = ({ data }) => answers.push(data);
+            const show = JSON.stringify({ do: 'show', id });
+            for (const words of [opening, '', opening, show]) {
+                port.postMessage(words);
+                await new Promise(resolve => setTimeout(resolve, 300));
+            }
+            return answers;
+        }"""
+    )
+    assert answers[0]["ready"]
+    # One answer: to what was said before the page went.
+    assert len(answers) == 2
+    assert json.loads(answers[1])["scene"]
+    opened.page.evaluate(LEAVE)
+    assert opened.page.evaluate("said.at(-1)") == ""
+
+
 def test_a_page_that_comes_back_is_live_again_with_its_settings(drive):
     driven = drive()
     driven.set("num_keys", 90)
     driven.expect_same()
-    for name in ("pagehide", "pageshow"):
-        driven.page.evaluate(
-            "name => dispatchEvent(new PageTransitionEvent(name, { persisted: true }))",
-            name,
-        )
+    driven.page.evaluate(LEAVE)
+    driven.page.evaluate(RETURN)
     driven.start()
     driven.press("add")
     driven.expect_same()
@@ -319,9 +372,51 @@ def test_a_page_that_comes_back_is_live_again_with_its_settings(drive):
     assert driven.opened.faults == []
 
 
+def test_what_moves_goes_on_when_its_page_comes_back(watched):
+    opened = watched(before=CAUGHT)
+    opened.open("book/fleet/choices.html")
+    driven = Driven(opened, f"#{CHOICES}").start()
+    driven.run(True)
+    # The page leaves with a question on its way, whose answer never comes.
+    opened.page.evaluate(
+        """() => new Promise(resolve => {
+            const post = caught.postMessage;
+            caught.postMessage = words => {
+                post(words);
+                if (!words.includes('"advance"')) return;
+                caught.postMessage = post;
+                queueMicrotask(() => {
+                    LEAVE;
+                    RETURN;
+                    resolve();
+                });
+            };
+        })""".replace("LEAVE", LEAVE).replace("RETURN", RETURN)
+    )
+    opened.until(f"document.querySelector('#{CHOICES}[data-status=live]')")
+    before = driven.figures()
+    opened.page.wait_for_timeout(1000)
+    assert driven.figures() != before
+
+
+def test_a_worker_that_has_forgotten_all_is_told_again(watched):
+    opened = watched(before=CAUGHT)
+    opened.open(PAGE)
+    driven = Driven(opened, f"#{NAME}").start()
+    driven.set("num_keys", 90)
+    driven.expect_same()
+    # What the page hears when a browser has moved the worker to another process.
+    opened.page.evaluate("caught.onmessage({ data: { ready: 'again' } })")
+    driven.start()
+    driven.expect_same()
+    driven.press("add")
+    driven.expect_same()
+
+
 def test_a_page_without_explorables_loads_nothing_of_them(watched):
     opened = watched()
     opened.open("book/references.html")
+    opened.page.wait_for_timeout(500)
     assert "references.html" in opened.asked
     assert not {"host.mjs", "worker.mjs", "python.zip"} & set(opened.asked)
 
@@ -329,6 +424,7 @@ def test_a_page_without_explorables_loads_nothing_of_them(watched):
 def test_nothing_starts_before_it_comes_near(watched):
     opened = watched()
     opened.open(PAGE)
+    opened.page.wait_for_timeout(500)
     assert "host.mjs" in opened.asked
     assert not {"worker.mjs", "pyodide.mjs", "python.zip"} & set(opened.asked)
 
@@ -399,19 +495,18 @@ EXPLORE = (
 def test_the_policy_is_sent_and_obeyed(visit):
     opened = visit()
     page = opened.open(PAGE)
-    policy = {
-        path: page.request.get(f"{opened.address}/{path}").headers[
-            "content-security-policy"
-        ]
-        for path in (PAGE, *(f"_static/explore/{name}" for name in EXPLORE))
-    }
-    assert "default-src 'none'" in policy[PAGE]
-    scripts = re.search(r"script-src ([^;]*)", policy[PAGE])[1].split()
+    sent = page.request.get(f"{opened.address}/{PAGE}").headers
+    policy = sent["content-security-policy"]
+    assert "default-src 'none'" in policy
+    scripts = re.search(r"script-src ([^;]*)", policy)[1].split()
     assert all(
         word == "'self'" or word.startswith("'sha256-") for word in scripts
     )  # no unsafe-inline, no eval, no other host
-    with_wasm = [path for path, text in policy.items() if "wasm-unsafe-eval" in text]
+    headers = json.loads((SITE / "headers.json").read_text())
+    with_wasm = [path for path in headers if "wasm-unsafe-eval" in str(headers[path])]
     assert with_wasm == ["_static/explore/worker.mjs"]
+    worker = page.request.get(f"{opened.address}/{with_wasm[0]}?version").headers
+    assert "wasm-unsafe-eval" in worker["content-security-policy"]
     # A script that somebody smuggles in does not run.
     page.evaluate(
         """() => {

@@ -31,6 +31,7 @@ MODULES = (
     "inputs.mjs",
     "picture.mjs",
     "words.mjs",
+    "python.mjs",
     "version.mjs",
 )
 MOST_SECONDS = 60  # that a still figure may be into its time

@@ -60,7 +60,9 @@ def name_version(folder: Path) -> None:
     for file in sorted(folder.rglob("*")):
         if file.is_file() and file != module and file.suffix != ".gz":
             digest.update(file.read_bytes())
-    module.write_text(f'export default "{digest.hexdigest()[:16]}";\n')
+    words = f'export default "{digest.hexdigest()[:16]}";\n'
+    if not module.exists() or module.read_text() != words:
+        module.write_text(words)
 
 
 def copy(source: Path, target: Path) -> None:

@@ -1,82 +1,11 @@
 // Brings the explorables of a static page to life, each as it comes near.
 //
-// One worker serves the page, and where the browser knows shared workers, all pages: the
-// next page finds Python running. (A browser that knows `extendedLifetime` keeps it over the
-// moment when one page has gone and the next has not come.)
-//
 // A link's fragment may hold the settings of one of them, as #its-id?name=value&name=value;
 // what it says is data, checked by the panel itself.
-import version from "./version.mjs";
+import { Python } from "./python.mjs";
 import { mount } from "./view.mjs";
 
-const TIME_LIMIT = 20_000; // milliseconds, for Python to start
 const NEAR = "400px";
-
-class Python {
-  #sessions = new Map(); // id → { answered, failed }
-  #page = Math.random().toString(36).slice(2); // tells its sessions from other pages'
-  #port = null; // the way to the worker
-  #timer = 0;
-  #error = null; // why there is no Python, or none any more
-
-  // Connect to the worker, which may have to start Python first.
-  start() {
-    if (this.#port) return;
-    const worker = connect();
-    const late = () => this.#fail(`Python has not started within ${TIME_LIMIT / 1000} s`);
-    this.#timer = setTimeout(late, TIME_LIMIT);
-    worker.onerror = (event) => {
-      event.preventDefault();
-      this.#fail(event.message || "its program could not be loaded");
-    };
-    this.#port = worker.port ?? worker;
-    this.#port.onmessage = ({ data }) => {
-      if (typeof data === "string") {
-        const answer = JSON.parse(data);
-        this.#sessions.get(answer.id)?.answered(answer);
-      }
-      else if (data.ready) clearTimeout(this.#timer);
-      else this.#fail(data.failed);
-    };
-  }
-
-  // What sends messages for a session; `answered` is called with each answer. Messages
-  // wait in the worker until Python is there.
-  session(answered, failed) {
-    this.start();
-    const id = `${this.#page} ${this.#sessions.size + 1}`;
-    this.#sessions.set(id, { answered, failed });
-    if (this.#error) failed(this.#error);
-    return (message) => this.#port.postMessage(JSON.stringify({ ...message, id }));
-  }
-
-  // The page goes: what it has opened is closed. An empty message is a page's last.
-  leave() {
-    for (const id of this.#sessions.keys()) this.#port.postMessage(JSON.stringify({ do: "close", id }));
-    this.#sessions.clear();
-    this.#port?.postMessage("");
-    this.#end();
-    this.#port = this.#error = null;
-  }
-
-  #fail(reason) {
-    this.#error = new Error(reason);
-    this.#end();
-    for (const { failed } of this.#sessions.values()) failed(this.#error);
-  }
-
-  #end() {
-    clearTimeout(this.#timer);
-    (this.#port?.terminate ?? this.#port?.close)?.call(this.#port);
-  }
-}
-
-// A book that has been built anew is another program, which its pages must not mix up.
-function connect() {
-  const program = new URL("./worker.mjs", import.meta.url);
-  if (!globalThis.SharedWorker) return new Worker(program, { type: "module" });
-  return new SharedWorker(program, { type: "module", name: version, extendedLifetime: true });
-}
 
 // The settings that the fragment holds for this element, as values of the kinds declared.
 function settingsInAddress(id, controls) {
@@ -94,11 +23,10 @@ function settingsInAddress(id, controls) {
   );
 }
 
-const python = new Python();
 const starts = []; // of those that have come near
+const python = new Python(() => starts.forEach((start) => start()));
 addEventListener("pagehide", () => python.leave());
-// A page that the browser had kept is shown once more.
-addEventListener("pageshow", ({ persisted }) => persisted && starts.forEach((start) => start()));
+addEventListener("pageshow", ({ persisted }) => persisted && starts.length && python.again());
 
 function bring(element) {
   const description = JSON.parse(element.dataset.description);
@@ -120,7 +48,8 @@ function bring(element) {
         // The link's settings are no good: say so, and begin with the page's own.
         view.note(`The settings in the address cannot be used: ${answer.error}`);
         trying = null;
-        send(open(declared));
+        settings = declared;
+        send(open(settings));
         return;
       }
       trying = null;

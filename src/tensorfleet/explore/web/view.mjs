@@ -215,8 +215,13 @@ export function mount(element, description, { link } = {}) {
     }
     if (!answer.scene) return;
     const isFirst = !isLive();
-    if (isFirst) status("live", message.textContent.endsWith("…") ? "" : message.textContent);
-    else if (!isTick) note(""); // of what was before
+    if (isFirst) {
+      // Whatever was asked before, of another Python, is not answered any more.
+      tick = "";
+      latest.clear();
+      const isOver = element.dataset.status === "failed" || message.textContent.endsWith("…");
+      status("live", isOver ? "" : message.textContent);
+    } else if (!isTick) note(""); // of what was before
     state = answer.state;
     showState();
     if (link) address.href = link(state);
