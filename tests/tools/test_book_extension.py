@@ -1,15 +1,20 @@
 """The book's extension quotes what is there and fails the build for what is not."""
 
+import html
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from zipfile import ZipFile
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from book_ext.runtime import name_version
+from book_ext.runtime import STAND_INS, name_version, replace_modules
 from book_ext.sources import NotFound, find_plot, find_quantity
+from book_ext.stand_ins.html import escape
 
 ROOT = Path(__file__).parents[2]
 
@@ -73,6 +78,26 @@ def test_the_version_changes_with_the_live_program_alone(tmp_path):
     assert version() != first
     archive.write_bytes(b"one")
     assert version() == first
+
+
+def test_stand_ins_take_the_places_of_modules_that_are_there(tmp_path):
+    """An update of Pyodide may move a module that a page is to do without."""
+    library = ROOT / "node_modules" / "pyodide" / "python_stdlib.zip"
+    files = sorted(STAND_INS.rglob("*.py"))
+    replace_modules(library, files, tmp_path / "zip")
+    with ZipFile(library) as before, ZipFile(tmp_path / "zip") as after:
+        was, now = set(before.namelist()), after.namelist()
+        assert set(now) - was == {"sitecustomize.py"}
+        assert was < set(now)
+        assert len(now) == len(set(now))
+        for file in files:
+            name = str(file.relative_to(STAND_INS))
+            assert after.read(name) == file.read_bytes()
+
+
+@given(st.text())
+def test_the_pages_escape_is_the_librarys(text):
+    assert escape(text) == html.escape(text)
 
 
 @pytest.mark.slow

@@ -1,15 +1,16 @@
 // Makes the Python of the page: one archive of the modules that the panels import, of the
 // standard library and of our package, compiled.
 //
-//     node make_python.mjs <Pyodide's folder> <folder with our package> <drive_panels.py> <panels.json> <python.zip>
+//     node make_python.mjs <Pyodide's folder> <library.zip> <folder with our package> <drive_panels.py> <panels.json> <python.zip>
 //
 // What is needed is found by driving every panel under the whole library, and shown to be
 // enough by driving them again with the archive alone: both runs must answer the same.
+// The library is the standard one with some modules of our own (see stand_ins).
 import fs from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 
-const [pyodideFolder, ours, driver, panels, target] = process.argv.slice(2);
+const [pyodideFolder, library, ours, driver, panels, target] = process.argv.slice(2);
 
 // Node would print Pyodide's one line of code, a megabyte long, before the message.
 process.on("uncaughtException", (error) => {
@@ -18,7 +19,6 @@ process.on("uncaughtException", (error) => {
 });
 
 const { loadPyodide } = await import(pathToFileURL(path.join(pyodideFolder, "pyodide.mjs")));
-const library = path.join(pyodideFolder, "python_stdlib.zip");
 
 // A failed assertion reaches JavaScript with a traceback, so that what prints one is kept.
 const RAISE = "assert False, 'to be seen by the page'";
@@ -29,7 +29,7 @@ const PACK = `
 import sys
 files = [getattr(module, "__file__", None) or "" for module in list(sys.modules.values())]
 
-import ast, importlib.util, zipfile
+import ast, importlib.util, marshal, sitecustomize, zipfile
 from _frozen_importlib_external import _code_to_hash_pyc
 
 LIBRARY = "/lib/python314.zip"
@@ -62,6 +62,8 @@ with zipfile.ZipFile("/tmp/python.zip", "w", zipfile.ZIP_STORED) as archive:
     for name, source in sorted(sources.items()):
         made = zipfile.ZipInfo(name + "c", (2020, 1, 1, 0, 0, 0))
         archive.writestr(made, compiled(name, source))
+    written = {text: without_lines(code) for text, code in sitecustomize.compiled.items()}
+    archive.writestr(sitecustomize.FILE, marshal.dumps(written))
 len(sources)
 `;
 
@@ -92,6 +94,11 @@ whole.FS.writeFile("/tmp/library.zip", fs.readFileSync(library));
 const count = whole.runPython(PACK);
 fs.writeFileSync(target, whole.FS.readFile("/tmp/python.zip"));
 
-const got = drive(await loadPyodide({ stdLibURL: target }));
+const trimmed = await loadPyodide({ stdLibURL: target });
+const COUNT = "import sitecustomize\nlen(sitecustomize.compiled)";
+const before = trimmed.runPython(COUNT);
+const got = drive(trimmed);
+const late = trimmed.runPython(COUNT) - before;
+if (late) throw new Error(`${late} texts are compiled in the page that could have been before`);
 if (got !== expected) throw new Error(`the trimmed Python answers ${got}, the whole one ${expected}`);
 console.log(`${count} modules, ${fs.statSync(target).size} bytes`);

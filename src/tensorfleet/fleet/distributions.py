@@ -26,7 +26,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import accumulate
 from math import exp, inf, lgamma, log, log1p, sqrt
 from statistics import NormalDist
@@ -77,11 +77,9 @@ def tabulate(
 
     `quantiles` are in units of `scale`; results are clamped to [lowest, highest].
     """
-    body = [(cell + 0.5) / CELLS for cell in range(CELLS - 1, 0, -1)]
-    tail = [(cell + 0.5) / CELLS**2 for cell in range(CELLS - 1, -1, -1)]
     values = [
         (round(value * UNIT) * scale + UNIT // 2) // UNIT
-        for value in quantiles(body + tail)
+        for value in quantiles(survival_chances())
     ]
     values.reverse()
     # From the largest down: most tables have only ends to clamp, or none.
@@ -90,6 +88,20 @@ def tabulate(
     if values[-1] < lowest:
         values = [max(value, lowest) for value in values]
     return Table((0, *values[CELLS:]), tuple(values[:CELLS]))
+
+
+@cache
+def survival_chances() -> tuple[float, ...]:
+    """In the middles of all cells, falling: the body's, then the tail's."""
+    body = [(cell + 0.5) / CELLS for cell in range(CELLS - 1, 0, -1)]
+    tail = [(cell + 0.5) / CELLS**2 for cell in range(CELLS - 1, -1, -1)]
+    return tuple(body + tail)
+
+
+@cache
+def normal_quantiles() -> tuple[float, ...]:
+    """Where the standard normal's lower tail has those chances: half a table's time."""
+    return tuple(map(NormalDist().inv_cdf, survival_chances()))
 
 
 # A run asks for few tables, but for each several times, and one takes milliseconds.
@@ -135,10 +147,10 @@ def lognormal(mean: int, cv: float, lowest: int, highest: int) -> Table:
             "above the second"
         )
     variance = log1p(cv**2)
-    normal = NormalDist(-variance / 2, sqrt(variance))
+    middle, width = -variance / 2, sqrt(variance)
     return tabulate(
         # The normal distribution is symmetric, and small chances are exact.
-        lambda chances: [exp(-variance - normal.inv_cdf(chance)) for chance in chances],
+        lambda _: [exp(-variance - (middle + z * width)) for z in normal_quantiles()],
         mean,
         lowest,
         highest,
