@@ -82,6 +82,17 @@ def test_what_the_browser_gets_is_json_of_the_same_fields(mark):
                 assert value == truth or abs(value - truth) <= 0.005 + 1e-9
 
 
+def test_a_screen_reader_is_told_the_first_line_or_what_is_given():
+    shown = picture(Circle(key="one", role="ink", x=0, y=0, radius=1))
+    for scene, said, busy in (
+        (Scene([shown]), "", False),
+        (Scene([shown], log=["new", "old"]), "new", False),
+        (Scene([shown], log=["new"], said="done", busy=True), "done", True),
+    ):
+        told = scene.to_dict()
+        assert (told["said"], told["busy"]) == (said, busy)
+
+
 def test_text_of_a_reader_is_never_markup():
     evil = "<script>alert('1')</script>\"&"
     scene = Scene([picture(Text(key="t", x=0, y=0, text=evil, hint=evil), alt=evil)])

@@ -64,7 +64,10 @@ def test_an_answer_has_the_number_of_its_message():
             "num_keys is 999: it must be",
         ),
         ({"do": "act", "name": "num_keys", "value": None}, "it needs a value"),
-        ({"do": "act", "name": "nothing"}, "KeyError: there is no control 'nothing'"),
+        (
+            {"do": "act", "name": "nothing"},
+            "there is no control 'nothing': there are num_keys",
+        ),
         ({"do": "advance", "seconds": -1}, "seconds is -1"),
         ({"do": "pick", "value": "z"}, "there is no node 'z'"),
         ({"do": "dance"}, "the message says 'dance': it must be act, advance"),

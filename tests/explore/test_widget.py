@@ -11,6 +11,8 @@ from bs4 import BeautifulSoup
 from npm_install import path_with_node
 from tensorfleet.explore import Panel, Slider
 from tensorfleet.explore.widget import Explorable, joined_modules
+from tensorfleet.fleet.ladder_panel import LadderPanel
+from tensorfleet.fleet.panel import FleetPanel
 from tensorfleet.hashing.panel import HashingPanel
 
 
@@ -65,6 +67,17 @@ def test_buttons_are_pressed_from_python(ring):
     assert ring.num_keys == ring.panel.state["num_keys"] == 80
     with pytest.raises(KeyError, match="no control 'sing'"):
         ring.act("sing")
+
+
+def test_traits_follow_what_a_button_or_another_setting_changes():
+    ladder = Explorable(LadderPanel())
+    ladder.act("break")
+    assert ladder.situation == ladder.panel.state["situation"] == "a rush"
+    ladder.situation = "an ordinary day"
+    assert ladder.panel.situation == "an ordinary day"
+    fleet = Explorable(FleetPanel(max_replicas=2))
+    fleet.replicas = 3
+    assert fleet.max_replicas == fleet.panel.state["max_replicas"] == 3
 
 
 def test_it_prints_alike_every_time_and_shows_the_still_figure(ring):

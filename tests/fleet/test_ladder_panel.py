@@ -105,10 +105,12 @@ def test_before_anything_has_ended_there_is_no_share():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rung", NAMES[:-1])
-def test_what_is_said_to_break_a_rung_does_so_and_the_next_rung_mends_it(rung):
+@pytest.mark.parametrize(
+    ("rung", "seed"), [*((rung, 3) for rung in NAMES[:-1]), ("floor", 2), ("floor", 4)]
+)
+def test_what_is_said_to_break_a_rung_does_so_and_the_next_rung_mends_it(rung, seed):
     """In the column to watch, more is better but for waits and comparisons."""
-    panel = LadderPanel(rung=rung)
+    panel = LadderPanel(rung=rung, seed=seed)
     panel.act("break")
     watched = {
         "good": "good (%)",
@@ -190,7 +192,7 @@ def test_results_are_kept_of_whole_runs_and_forgotten_with_the_seed():
     assert "wait hash" in lines
     assert "wait bound" not in lines
     assert len(lines["wait floor"].points) < len(lines["wait hash"].points)
-    panel.act("situation", "near the limit")
+    panel.act("situation", "at the limit")
     assert "wait hash" not in marks_of(panel, Line)
     panel.act("situation", ORDINARY)
     assert "wait hash" in marks_of(panel, Line)
@@ -221,7 +223,7 @@ def test_breaking_a_rung_brings_its_situation_and_time_goes_on_from_zero():
 
 def test_no_run_is_longer_than_its_axis():
     """The longest are those in which work piles up."""
-    for name in ("a rush", "one tenant too many", "near the limit"):
+    for name in ("a rush", "one tenant too many", "at the limit"):
         run = Run(SITUATIONS[name], "hash", 3)
         while not run.is_over:
             run.advance(10**9)

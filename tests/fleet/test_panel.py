@@ -117,7 +117,7 @@ def test_the_figures_are_those_of_the_librarys_simulator(state):
         busy = dict.fromkeys(plain.instances, 1)
         measured = measure(ended, scenario.slo, busy)
         side = f"{side}: " if len(wanted.policies) > 1 else ""
-        assert figures[f"{side}p99 TTFT (ms)"] == measured.ttft.p99 // MS
+        assert figures[f"{side}p99 TTFT (ms)"] == round(measured.ttft.p99 / MS)
         assert figures[f"{side}cold loads in 5 s"] == measured.cold_loads
         for name, share in (
             ("good requests (%)", measured.goodput_share),
@@ -375,7 +375,7 @@ def test_nothing_is_picked_that_is_not_there():
             panel.pick(value)
     panel.pick("left 999999")
     assert panel.selected is None
-    assert "not remembered" in panel.frame().log[2]
+    assert "not remembered" in panel.frame().log[0]
 
 
 def test_what_is_remembered_does_not_grow():
@@ -437,6 +437,44 @@ def test_a_waterfall_is_where_the_time_went():
     assert panel.fleet.now > now
 
 
+def test_a_request_is_replayed_while_the_reader_has_stopped_the_time():
+    panel, other = FleetPanel(), FleetPanel()
+    for one in (panel, other):
+        go(one, 5)
+        one.pick(f"left {one.fleet.runs[0].slowest[0].request.id}")
+    while panel.frame().busy:
+        panel.work()
+    assert panel.replay.is_over
+    finish_replay(other)
+    assert panel.frame().to_json() == other.frame().to_json()
+
+
+def test_what_the_reader_did_is_said_and_stays_to_be_read():
+    panel = FleetPanel()
+    for action, words in (
+        ("kill", "gpu-0 has crashed"),
+        ("crowd", "a crowd asks for"),
+        ("go_on", "click a request"),
+    ):
+        panel.act(action)
+        go(panel, 4)
+        scene = panel.frame()
+        assert words in scene.said
+        assert scene.log[0] == scene.said
+    panel.pick("gpu-3")
+    assert panel.frame().said == "gpu-3 is chosen"
+    flight = panel.fleet.runs[1].slowest[0]
+    panel.pick(f"right {flight.request.id}")
+    assert panel.frame().said == picture(panel, "request").alt
+
+
+@pytest.mark.parametrize(("name", "other"), [("replicas", 4), ("max_replicas", 1)])
+def test_the_fewest_replicas_are_never_more_than_the_most(name, other):
+    panel = FleetPanel(replicas=2, max_replicas=3)
+    panel.act(name, other)
+    assert panel.state["replicas"] == panel.state["max_replicas"] == other
+
+
 def test_a_request_under_way_is_shown_as_it_will_be():
     panel = FleetPanel(instances=4, rate=50)
     go(panel, 3)
@@ -482,7 +520,7 @@ def test_a_hash_drowns_two_instances_while_others_idle():
     assert sum(counts[-2:]) > 2 * sum(counts[:-2])
 
 
-@pytest.mark.parametrize("begin", [18, 26, 33, 55, 75])
+@pytest.mark.parametrize("begin", [18, 26, 33, 55, 68, 75])
 def test_try_a_crowd(begin):
     panel = FleetPanel()
     go(panel, begin)
@@ -498,7 +536,7 @@ def test_try_a_crowd(begin):
     go(panel, 8)
     figures = panel.frame().figures
     assert figures["left: p99 TTFT (ms)"] < 700
-    assert figures["right: p99 TTFT (ms)"] > 1.8 * figures["left: p99 TTFT (ms)"]
+    assert figures["right: p99 TTFT (ms)"] > 1.5 * figures["left: p99 TTFT (ms)"]
     go(panel, 21)
     assert right.serving(crowd) == 2  # the loop has come round, and seen too little
 

@@ -45,6 +45,17 @@ def rows(panel):
     return {name: int(words[f"ms {name}"].text.split()[0]) for name in names}
 
 
+def test_the_rest_is_sent_and_ranked_while_the_reader_has_stopped_the_time():
+    panel, other = YouRoutePanel(), YouRoutePanel()
+    panel.pick("gpu-1")
+    other.pick("gpu-1")
+    assert not panel.frame().busy  # it is the reader's turn
+    panel.act("rest")
+    while panel.frame().busy:
+        panel.work()
+    assert panel.frame().figures == finish(other)
+
+
 def mean_ms(result):
     waits = [flight.first_token - flight.arrival for flight in result.flights]
     assert len(waits) == REQUESTS

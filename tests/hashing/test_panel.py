@@ -98,6 +98,23 @@ def test_there_is_always_a_node_and_never_more_than_colours():
     assert "no colour" in panel.frame().log[0]
 
 
+def test_another_rule_moves_keys_between_the_nodes_that_are_there():
+    panel = HashingPanel(percent=5)
+    panel.act("add")
+    before = colours(panel)
+    panel.act("bounded", True)
+    after = colours(panel)
+    assert panel.nodes == list(NAMES[:5])
+    assert panel.moved == {key for key in before if before[key] != after[key]} != set()
+    for key, mark in marks_of(panel, Circle).items():
+        around = HashRing(panel.nodes, virtual_nodes=8).first(key, 5)
+        passed = around[: around.index(after[key])]
+        assert ("past" in mark.hint) == bool(passed)
+        assert all(name in mark.hint.partition("past")[2] for name in passed)
+    panel.act("num_keys", 100)
+    assert len(panel.owners) == 100
+
+
 # --- what the page says to try ----------------------------------------------------
 
 

@@ -95,7 +95,9 @@ class Driven:
 
     def expect_same(self):
         """What is shown becomes what CPython computes."""
-        expected = json.loads(json.dumps(self.twin.frame().figures))
+        while (scene := self.twin.frame()).busy:
+            self.twin.work()
+        expected = json.loads(json.dumps(scene.figures))
         for _ in range(250):
             if self.figures() == expected:
                 return

@@ -454,6 +454,20 @@ def test_reduced_motion_begins_at_rest_and_jumps(drive, visit):
     assert shown == 0  # nothing is on its way
 
 
+def test_what_the_reader_asked_for_is_done_while_time_stands_still(drive, visit):
+    opened = visit()
+    opened.page.emulate_media(reduced_motion="reduce")
+    opened.open("book/fleet/router.html")
+    routing = Driven(opened, "#explorable-YouRoutePanel").start()
+    routing.press("rest")
+    routing.expect_same()
+    assert "place" in routing.figures()
+    fleet = Driven(opened, "#explorable-FleetPanel").start()
+    mark = fleet.element.locator("[data-pick^='right ']").last
+    mark.dispatch_event("click")
+    fleet.element.get_by_text("7 of 7 are done").wait_for(timeout=25_000)
+
+
 @pytest.fixture
 def plain_address():
     """The book on a server that knows nothing: no policy, no compression."""

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from book_ext.explorables import Explorable
 from book_ext.runtime import STAND_INS, name_version, replace_modules
 from book_ext.sources import NotFound, find_plot, find_quantity
 from book_ext.stand_ins.html import escape
@@ -98,6 +99,12 @@ def test_stand_ins_take_the_places_of_modules_that_are_there(tmp_path):
 @given(st.text())
 def test_the_pages_escape_is_the_librarys(text):
     assert escape(text) == html.escape(text)
+
+
+def test_a_second_explorable_of_a_class_has_an_id_of_its_own():
+    page = SimpleNamespace(env=SimpleNamespace(temp_data={}))
+    names = [Explorable.free_name(page, name) for name in ("a", "b", "a", "a")]
+    assert names == ["a", "b", "a-2", "a-3"]
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ live. Only pages with an explorable load any of it.
 
 import json
 import sys
+from collections import Counter
 from typing import Any
 
 from docutils import nodes
@@ -61,7 +62,7 @@ class Explorable(SphinxDirective):
                 kind,
                 settings(self.options.get("state", "")),
                 after=self.options.get("after", 0),
-                name=f"explorable-{kind.__name__}",
+                name=self.free_name(f"explorable-{kind.__name__}"),
             )
         except Exception as error:
             raise self.error(f"explorable {path}: {error}") from error
@@ -75,6 +76,12 @@ class Explorable(SphinxDirective):
             caption += parse(self, "\n".join(self.content))
             figure.append(caption)
         return figure
+
+    def free_name(self, name: str) -> str:
+        """An id of its own on the page: the second of a class is name-2."""
+        used = self.env.temp_data.setdefault("explorables", Counter())
+        used[name] += 1
+        return name if used[name] == 1 else f"{name}-{used[name]}"
 
 
 def settings(text: str) -> dict[str, Any]:

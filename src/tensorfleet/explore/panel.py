@@ -3,6 +3,7 @@
     controls            what the reader may set or press, declared once
     act(name, value)    a control is set, or a button pressed
     advance(seconds)    time passes
+    work()              no time passes, but what a `busy` scene waits for goes on
     frame()             what to show now, as a `Scene`
 
 The page, a notebook and a test drive the same object. Whatever comes from outside (a
@@ -117,7 +118,7 @@ Control = Setting | Button
 
 
 class Panel:
-    """Base of all panels. A subclass declares `controls` and overrides the last six.
+    """Base of all panels. A subclass declares `controls` and overrides the last seven.
 
     `title` names it for readers, `moves` says whether it changes as time passes, so
     that it is advanced; `state` holds the value of each setting. Raises KeyError for a
@@ -173,6 +174,9 @@ class Panel:
 
     def passed(self, seconds: float) -> None:
         """Time has passed."""
+
+    def work(self) -> None:
+        """Do some of what a busy scene waits for: a few hundredths of a second's."""
 
     def pick(self, value: str) -> None:
         """A mark was clicked that has this value as its `pick`."""

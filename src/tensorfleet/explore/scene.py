@@ -21,8 +21,11 @@ class Scene:
     """Pictures with figures for what they show.
 
     `figures` are read by people, tests and screen readers; `log` is shown as lines of
-    text below. Raises ValueError without pictures, for two of one key, or for a figure
-    that is not finite; TypeError for a figure that is neither number nor text.
+    text below. `said` is what a screen reader is told after the reader did something:
+    the first line of the log, unless another is given. A scene is `busy` while its
+    panel has work to do for which no time needs to pass. Raises ValueError without
+    pictures, for two of one key, or for a figure that is not finite; TypeError for a
+    figure that is neither number nor text.
     """
 
     def __init__(
@@ -31,16 +34,20 @@ class Scene:
         *,
         figures: Mapping[str, Figure] | None = None,
         log: Iterable[str] = (),
+        said: str | None = None,
+        busy: bool = False,
     ) -> None:
         self.pictures = tuple(pictures)
         self.figures = dict(figures or {})
         self.log = tuple(log)
+        self.said = (self.log[0] if self.log else "") if said is None else said
+        self.busy = busy
         keys = [picture.key for picture in self.pictures]
         if not keys:
             raise ValueError("a scene has no picture: it must have one or more")
         if len(set(keys)) < len(keys):
             raise ValueError(f"the keys of the pictures are {keys}: they must differ")
-        for words in self.log:
+        for words in (*self.log, self.said):
             check_words("an entry of the log", words)
         for name, value in self.figures.items():
             if isinstance(value, bool) or not isinstance(value, (int, float, str)):
@@ -59,15 +66,22 @@ class Scene:
         """What a painter in the browser gets; every value is one that JSON knows."""
         return {
             "pictures": [picture.to_dict() for picture in self.pictures],
-            "figures": self.figures,
-            "log": list(self.log),
+            **self._words(),
         }
 
     def to_json(self) -> str:
         """The same as JSON."""
         pictures = ",".join(picture.to_json() for picture in self.pictures)
-        words = json.dumps({"figures": self.figures, "log": self.log})
+        words = json.dumps(self._words())
         return f'{{"pictures":[{pictures}],{words[1:]}'
+
+    def _words(self) -> dict[str, object]:
+        return {
+            "figures": self.figures,
+            "log": list(self.log),
+            "said": self.said,
+            "busy": self.busy,
+        }
 
     def to_svg(self) -> str:
         """All pictures in a row, as one SVG."""

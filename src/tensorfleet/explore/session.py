@@ -6,6 +6,7 @@ A message is an object that says what to `do`, and names the session by its `id`
                after `after` seconds
     act        set the setting `name` to `value`, or press the button `name`
     advance    let `seconds` pass
+    work       go on with what a `busy` scene waits for, while no time passes
     pick       a mark was clicked that has this `value`
     reset      begin again
     show       nothing: only the answer is wanted
@@ -26,6 +27,7 @@ from typing import Any
 from tensorfleet.explore.panel import Panel
 
 Message = Mapping[str, Any]
+EXPECTED = (ValueError, TypeError, KeyError)  # their words are meant for readers
 
 
 class Sessions:
@@ -74,6 +76,8 @@ def do(panel: Panel, message: Message) -> None:
             panel.act(message["name"], message.get("value"))
         case "advance":
             panel.advance(message["seconds"])
+        case "work":
+            panel.work()
         case "pick":
             panel.pick(message["value"])
         case "reset":
@@ -82,8 +86,8 @@ def do(panel: Panel, message: Message) -> None:
             pass
         case other:
             raise ValueError(
-                f"the message says {other!r}: it must be act, advance, pick, reset or "
-                "show"
+                f"the message says {other!r}: it must be act, advance, work, pick, "
+                "reset or show"
             )
 
 
@@ -112,11 +116,9 @@ def pass_time(panel: Panel, seconds: float) -> None:
 
 
 def in_words(error: Exception) -> str:
-    """An exception as one line: what it says, or its kind where it says nothing."""
+    """An exception as one line: what it says, with its kind where readers need that."""
     words = str(error.args[0]) if error.args else ""
     line = " ".join(words.split())
-    return (
-        line
-        if isinstance(error, ValueError) and line
-        else (f"{type(error).__name__}: {line}" if line else type(error).__name__)
-    )
+    if " " in line and isinstance(error, EXPECTED):
+        return line
+    return f"{type(error).__name__}: {line}" if line else type(error).__name__

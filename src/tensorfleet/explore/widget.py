@@ -95,12 +95,14 @@ class Explorable(AnyWidget):
         else:
             self.panel.act(name)
             self._paint()
+            self._follow()
 
     def _set(self, change: dict[str, Any]) -> None:
         """A trait has changed, in Python or through a link: so does the panel."""
         if self.panel.state[change["name"]] != change["new"]:
             self.panel.act(change["name"], change["new"])
             self._paint()
+            self._follow()
 
     def _paint(self, number: int | None = None) -> None:
         """Tell all views what to show; `number` is that of the message answered."""
@@ -114,6 +116,10 @@ class Explorable(AnyWidget):
             self._paint(message.get("n"))
         except Exception as error:  # of a panel's own code: the view says it in place
             self.send({"error": in_words(error), "n": message.get("n")})
+        self._follow()
+
+    def _follow(self) -> None:
+        """What the panel did may have changed settings: so do the traits."""
         with self.hold_sync():
             for name, value in self.panel.state.items():
                 setattr(self, name, value)

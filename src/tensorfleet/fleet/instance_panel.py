@@ -112,7 +112,7 @@ class InstancePanel(Panel):
             figures["last newcomer: first token after (ms)"] = in_ms(ttft)
             figures["meanwhile the others' longest gap (ms)"] = in_ms(last.stall)
         pictures = [gantt(self.lanes), pauses(bench, self.sent)]
-        return Scene(pictures, figures=figures, log=self.said)
+        return Scene(pictures, figures=figures, log=self.said, said=self.said[-1])
 
     # --- inside ------------------------------------------------------------------
 

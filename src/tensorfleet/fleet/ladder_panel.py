@@ -72,10 +72,14 @@ class LadderPanel(Panel):
         self.run.advance(round(seconds * self.run.situation.speed * SECOND))
         if self.run.is_over:
             self.kept[self.situation, self.rung] = result_of(self.run)
-            good = percent(self.run.tally.good, self.run.tally.ended)
+            tally = self.run.tally
+            wait = tally.ttft_p99_ms
+            assert wait is not None  # somebody was served
             self.said = (
-                f"{self.rung} on {self.situation}: {self.run.requests} requests, "
-                f"{good:g}% of those measured are good"
+                f"{self.rung} on {self.situation}, {self.run.requests} requests; of "
+                f"those measured {percent(tally.good, tally.ended):g}% are good, p99 "
+                f"TTFT is {wait:,} ms, and "
+                f"{percent(tally.hits, tally.placed):g}% found their adapter"
             )
 
     def frame(self) -> Scene:
@@ -112,7 +116,7 @@ class LadderPanel(Panel):
 
     def _start(self) -> None:
         self.run = Run(SITUATIONS[self.situation], self.rung, int(self.state["seed"]))
-        self.said = f"{self.rung} on {self.situation}: running"
+        self.said = f"{self.rung} on {self.situation}, from the beginning"
 
     def _figures(self) -> dict[str, Figure]:
         run, tally = self.run, self.run.tally

@@ -87,7 +87,7 @@ SITUATIONS: dict[str, Situation] = {
         span=260,
         bin=4,
     ),
-    "near the limit": Situation("95% of what the fleet can serve.", _at(0.95)),
+    "at the limit": Situation("As much as the fleet can serve.", _at(1.0)),
     "late reports": Situation(
         "90% of capacity, and a report every 2.5 s, not every 0.5 s.",
         replace(_at(0.9), report_interval_ns=5 * SECOND // 2),
@@ -110,7 +110,7 @@ BREAKS: dict[str, Break] = {
         "hits",
     ),
     "floor": Break(
-        "near the limit",
+        "at the limit",
         "whoever is passed on goes to the next with room, which must load the "
         "adapter, or has a large batch.",
         "p99 TTFT",

@@ -59,7 +59,7 @@ class FleetPanel(Panel):
         Button("kill", "kill the chosen instance, or bring it back"),
         Button("slow", "slow the chosen instance down, or end that"),
         Button("add", "add an instance"),
-        Button("go_on", "let time go on"),
+        Button("go_on", "back to the fleet"),
         Slider("instances", "instances", 4, MOST_INSTANCES, 1, 8),
         Slider("report_age", "time between load reports", 0.1, 5, 0.1, 0.5, "s"),
         Slider("routers", "routers that share the requests", 1, 4, 1, 1),
@@ -85,12 +85,14 @@ class FleetPanel(Panel):
         self.selected: tuple[LiveRun, Flight] | None = None
         self.replay: Replay | None = None
         self.why_not = ""
+        self.said = ""  # of what the reader did last
         # What changes once in a second: pictures, and the words for the others.
         self._beside: dict[str, Picture] = {}
         self._words: list[Words] = []
         self.fleet.advance(WARM_UP_NS)
 
     def changed(self, name: str) -> None:
+        self._widen(name)
         if name in LIVE:
             self.fleet.stream.rate = self._int("rate")
             self.fleet.stream.exponent = self._float("zipf")
@@ -99,11 +101,13 @@ class FleetPanel(Panel):
 
     def pressed(self, name: str) -> None:
         if name == "go_on":
+            is_away = self.selected is not None
+            self.said = "the fleet goes on" if is_away else "click a request to see it"
             self.selected = self.replay = None
-        elif name in ("kill", "slow"):
-            getattr(self.fleet, name)(self.target)
         else:
-            getattr(self.fleet, name)()
+            which = (self.target,) if name in ("kill", "slow") else ()
+            getattr(self.fleet, name)(*which)
+            self.said = self.fleet.events[-1]
         self._beside.clear()
 
     def passed(self, seconds: float) -> None:
@@ -113,10 +117,16 @@ class FleetPanel(Panel):
         elif self.replay is not None:
             self.replay.work(round(seconds * REPLAYED))
 
+    def work(self) -> None:
+        """A request is replayed also where the reader has stopped the time."""
+        if self.replay is not None:
+            self.replay.work(REPLAYED // 20)
+
     def pick(self, value: str) -> None:
         """An instance is chosen, by its name, or a request, by side and number."""
         if value in self.fleet.names:
             self.target = value
+            self.said = f"{value} is chosen"
             return
         side, _, number = value.partition(" ")
         run = next((run for run in self.fleet.runs if run.side == side), None)
@@ -128,6 +138,7 @@ class FleetPanel(Panel):
         flight = run.find(int(number))
         if flight is None:
             self.fleet.say(f"request {number} is not remembered any more")
+            self.said = self.fleet.events[-1]
             return
         self.selected, self.replay, self.why_not = (run, flight), None, ""
         names = [name for name in self.fleet.names if name != flight.instance]
@@ -157,15 +168,21 @@ class FleetPanel(Panel):
             for run, words in zip(fleet.runs, self._words, strict=True)
         ]
         decided = [
-            f"{run.prefix}request {run.decided.request.id} for "
-            f"{run.decided.request.key.adapter}: {run.decided.decision.why}"
+            f"{run.prefix}request {flight.request.id} for "
+            f"{flight.request.key.adapter}: {flight.decision.why}"
             for run in fleet.runs
-            if run.decided and run.decided.decision
+            for flight in reversed(run.decided)
+            if flight.decision
         ]
+        told = dict.fromkeys([self.said, *reversed(fleet.events)])
+        beside = self._beside_fleets()
         return Scene(
-            [*pictures, *self._beside_fleets()],
+            [*pictures, *beside],
             figures=self._figures(),
-            log=[*decided, *reversed(fleet.events)],
+            # What the reader did stays to be read while the fleet goes on.
+            log=[*filter(None, told), *decided],
+            said=self.said if self.selected is None else beside[0].alt,
+            busy=self.replay is not None and not self.replay.is_over,
         )
 
     def _beside_fleets(self) -> list[Picture]:
@@ -184,13 +201,24 @@ class FleetPanel(Panel):
                 f"{run.prefix}good requests (%)": _percent(last.good),
                 f"{run.prefix}p99 TTFT (ms)": "–"
                 if p99 is None
-                else p99 // MILLISECOND,
+                else round(p99 / MILLISECOND),
                 f"{run.prefix}hit rate (%)": _percent(last.hits),
                 f"{run.prefix}cold loads in 5 s": last.cold_loads,
             }
         return figures
 
     # --- settings ----------------------------------------------------------------
+
+    def _widen(self, name: str) -> None:
+        """The fewest replicas are not more than the most: the other one gives way."""
+        if name == "replicas":
+            self.state["max_replicas"] = max(
+                self._int("max_replicas"), self._int("replicas")
+            )
+        elif name == "max_replicas":
+            self.state["replicas"] = min(
+                self._int("max_replicas"), self._int("replicas")
+            )
 
     def _settings(self) -> Settings:
         # In tenths, so that a last bit of the slider's does not count.

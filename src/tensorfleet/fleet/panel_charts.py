@@ -107,7 +107,7 @@ def _alt(runs: Sequence[LiveRun]) -> str:
     for run in runs:
         last = run.samples[-1] if run.samples else None
         if last is None or last.ttft.p99 is None:
-            said.append(f"no request has ended under {run.policy}")
+            said.append(f"nothing was served in the last 5 s under {run.policy}")
             continue
         said.append(
             f"under {run.policy} TTFT p50 is {milliseconds(last.ttft.p50)} ms and p99 "

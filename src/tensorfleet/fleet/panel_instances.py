@@ -105,7 +105,7 @@ def _words(run: LiveRun, full: int, every: int) -> list[Mark]:
     """The router, the policy's name above, and what the last seconds were like."""
     x, y = MIDDLE
     last = run.samples[-1] if run.samples else None
-    said = "nothing has ended yet"
+    said = "nothing was served in the last 5 s"
     if last and last.hits is not None:
         good = "–" if last.good is None else f"{last.good / 10:.1f}"
         said = (

@@ -35,6 +35,7 @@ WINDOW_NS = 5 * SECOND
 SNAPSHOT_NS = 10 * SECOND
 KEPT_SAMPLES = 61  # seconds
 SLOWEST = 3
+DECIDED = 3  # decisions that are told, one of each second
 
 
 class Sample(NamedTuple):
@@ -74,7 +75,7 @@ class LiveRun:
         self.samples: deque[Sample] = deque(maxlen=KEPT_SAMPLES)
         self.slowest: list[Flight] = []
         self.under_way: Counter[AdapterKey] = Counter()
-        self.decided: Flight | None = None
+        self.decided: deque[Flight] = deque(maxlen=DECIDED)
         self._waiting: list[Flight] = []
         self._newest = -1  # the number of the last request that was in there
         self._replicas: dict[AdapterKey, tuple[str, ...]] = {}
@@ -113,7 +114,7 @@ class LiveRun:
         served.sort(key=lambda flight: flight.arrival - flight.first_token)
         self.slowest = served[:SLOWEST]
         self.under_way = Counter(flight.request.key for flight in flights)
-        self.decided = flights[-1] if flights else None
+        self.decided += flights[-1:]
         return [*self._new_replicas(keys), *self._new_phases(), *self._new_pool()]
 
     # --- what may be shown -------------------------------------------------------

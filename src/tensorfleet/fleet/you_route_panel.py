@@ -79,6 +79,13 @@ class YouRoutePanel(Panel):
                 return
         self._simulate()
 
+    def work(self) -> None:
+        """The same where the reader has stopped the time, without a pause."""
+        if self.is_alone:
+            self._send(None)
+        else:
+            self._simulate()
+
     def frame(self) -> Scene:
         simulation = self.simulation
         reports = [
@@ -112,6 +119,7 @@ class YouRoutePanel(Panel):
             ],
             figures=figures,
             log=[self.said],
+            busy=self.is_alone or (self.is_over and bool(self.policies)),
         )
 
     # --- the model ---------------------------------------------------------------

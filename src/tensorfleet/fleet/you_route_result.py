@@ -60,7 +60,7 @@ def _waits(flights: Sequence[Flight]) -> list[Mark]:
         "request",
         "Your requests: time to first token",
         x_ticks=[(value, str(value)) for value in (1, 10, 20, 30)],
-        y_ticks=[(0.0, "0"), (0.5, "500 ms"), (1.0, "1 s")],
+        y_ticks=[(0.0, "0"), (0.5, "500 ms"), (1.0, "≥ 1 s")],
     )
     for number, flight in enumerate(flights, 1):
         if flight.first_token < 0:

@@ -42,6 +42,10 @@ class HashingPanel(Panel):
         self.moved: set[str] = set()
         self.owners = self._place()
 
+    def changed(self, name: str) -> None:
+        """The nodes stay; which keys another rule moves can be seen."""
+        self._compare(f"{self._control(name).label} changed")
+
     def pressed(self, name: str) -> None:
         if name == "drop":
             self.pick(self.nodes[-1])
@@ -79,8 +83,7 @@ class HashingPanel(Panel):
         if self.state["bounded"]:
             figures["cap"] = self.cap
             figures["full nodes passed"] = sum(
-                self.ring.first(key, len(self.nodes)).index(owner)
-                for key, owner in self.owners.items()
+                len(self._passed(key)) for key in self.owners
             )
         ring = Picture(
             "ring",
@@ -119,8 +122,14 @@ class HashingPanel(Panel):
 
     def _compare(self, what: str) -> None:
         before, self.owners = self.owners, self._place()
-        self.moved = {key for key in before if before[key] != self.owners[key]}
-        self.said = f"{what}: {len(self.moved)} of {len(before)} keys moved"
+        kept = before.keys() & self.owners.keys()
+        self.moved = {key for key in kept if before[key] != self.owners[key]}
+        self.said = f"{what}: {len(self.moved)} of {len(kept)} keys moved"
+
+    def _passed(self, key: str) -> tuple[str, ...]:
+        """The nodes that the key went by on its way around the ring: they were full."""
+        around = self.ring.first(key, len(self.nodes))
+        return around[: around.index(self.owners[key])]
 
     # --- the picture -------------------------------------------------------------
 
@@ -149,6 +158,10 @@ class HashingPanel(Panel):
         for key, owner in self.owners.items():
             x, y = RING.at(stable_hash(key) / CIRCLE, inwards=16)
             has_moved = key in self.moved
+            hint = f"{key} is on {owner}{', moved there' if has_moved else ''}"
+            if passed := self._passed(key):
+                are = "are" if len(passed) > 1 else "is"
+                hint += f", past {' and '.join(passed)}, which {are} full"
             marks.append(
                 Circle(
                     key=key,
@@ -156,7 +169,7 @@ class HashingPanel(Panel):
                     x=x,
                     y=y,
                     radius=6 if has_moved else 3.5,
-                    hint=f"{key} is on {owner}{', moved there' if has_moved else ''}",
+                    hint=hint,
                 )
             )
         return list(marks)
@@ -169,6 +182,8 @@ class HashingPanel(Panel):
         for row, (node, load) in enumerate(loads.items()):
             y = 24 + row * ROW
             end = BARS + load * scale
+            if self.state["bounded"]:  # beyond the line of the cap
+                end = max(end, BARS + self.cap * scale)
             marks += [
                 Rect(
                     key=f"bar {node}",

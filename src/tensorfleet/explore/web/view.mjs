@@ -40,6 +40,7 @@ export function mount(element, description, { link } = {}) {
   let sent = 0;
   let tick = ""; // the number of the tick that is not answered yet
   let running = description.moves && !reduced.matches;
+  let isBusy = false; // has work to do, whether time passes or not
   let isNear = true;
   let isAwake = false;
   let lastTick = performance.now();
@@ -144,11 +145,12 @@ export function mount(element, description, { link } = {}) {
     let isMoving = false;
     for (const picture of pictures.values()) isMoving = picture.paint(done) || isMoving;
     if (now - lastTick > LOST) tick = "";
-    if (running && !tick && now - lastTick >= PERIOD) {
-      tick = ask({ do: "advance", seconds: Math.min((now - lastTick) / 1000, 0.25) });
+    if ((running || isBusy) && !tick && now - lastTick >= PERIOD) {
+      const seconds = Math.min((now - lastTick) / 1000, 0.25);
+      tick = ask(running ? { do: "advance", seconds } : { do: "work" });
       lastTick = now;
     }
-    if (running || isMoving) wake();
+    if (running || isBusy || isMoving) wake();
   }
 
   function show(scene, isTick) {
@@ -178,7 +180,10 @@ export function mount(element, description, { link } = {}) {
     }
     element.dataset.figures = JSON.stringify(scene.figures);
     words.show(scene);
-    if (!isTick) speak();
+    sayHint();
+    const isDone = isBusy && !scene.busy;
+    isBusy = scene.busy;
+    if (!isTick || (isDone && !running)) speak();
   }
 
   // For screen readers: the figures, after what the reader did.
@@ -207,6 +212,7 @@ export function mount(element, description, { link } = {}) {
     answered(answer.n);
     if (answer.error) {
       if (answer.n && !answer.n.startsWith(me)) return; // another view's
+      isBusy = false;
       run(false);
       note(answer.error);
       showState();
@@ -236,7 +242,15 @@ export function mount(element, description, { link } = {}) {
 
   // --- pointing, picking, and being away ----------------------------------------------
   const pictureOf = (target) => [...pictures.values()].find((picture) => picture.node.contains(target));
-  const say = (event) => (hint.textContent = pictureOf(event.target)?.markOf(event.target)?.hint ?? "");
+  let pointed = null; // what the hint is of, as long as it is there
+  function sayHint() {
+    const text = (pointed?.isConnected && pictureOf(pointed)?.markOf(pointed)?.hint) || "";
+    if (hint.textContent !== text) hint.textContent = text;
+  }
+  function say(event) {
+    pointed = event.target;
+    sayHint();
+  }
   stage.addEventListener("pointerover", say);
   stage.addEventListener("focusin", say);
   stage.addEventListener("click", (event) => {

@@ -22,6 +22,7 @@ export class Words {
       if (item.textContent !== words) item.textContent = words;
     });
     while (this.log.children.length > scene.log.length) this.log.lastChild.remove();
+    this.said = scene.said;
   }
 
   // All of it in one line, for those who cannot see it.
@@ -29,6 +30,6 @@ export class Words {
     const figures = [...this.figures.children].map((item) =>
       [...item.children].map((part) => part.textContent).join(" "),
     );
-    return [this.log.firstChild?.textContent, ...figures].filter(Boolean).join("; ");
+    return [this.said, ...figures].filter(Boolean).join("; ");
   }
 }
