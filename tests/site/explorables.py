@@ -98,7 +98,7 @@ class Driven:
         while (scene := self.twin.frame()).busy:
             self.twin.work()
         expected = json.loads(json.dumps(scene.figures))
-        for _ in range(250):
+        for _ in range(1250):  # it may have been asked for much
             if self.figures() == expected:
                 return
             self.page.wait_for_timeout(20)

@@ -167,20 +167,11 @@ class FleetPanel(Panel):
             fleet_picture(run, words, colours, travel_ns, every, self.target)
             for run, words in zip(fleet.runs, self._words, strict=True)
         ]
-        decided = [
-            f"{run.prefix}request {flight.request.id} for "
-            f"{flight.request.key.adapter}: {flight.decision.why}"
-            for run in fleet.runs
-            for flight in reversed(run.decided)
-            if flight.decision
-        ]
-        told = dict.fromkeys([self.said, *reversed(fleet.events)])
         beside = self._beside_fleets()
         return Scene(
             [*pictures, *beside],
             figures=self._figures(),
-            # What the reader did stays to be read while the fleet goes on.
-            log=[*filter(None, told), *decided],
+            log=self._log(),
             said=self.said if self.selected is None else beside[0].alt,
             busy=self.replay is not None and not self.replay.is_over,
         )
@@ -191,6 +182,15 @@ class FleetPanel(Panel):
             return [charts, self._beside["adapters"]]
         run, flight = self.selected
         return [waterfall_picture(run, flight, self.replay, self.why_not), charts]
+
+    def _log(self) -> list[str]:
+        """What the reader did, to be read while the fleet goes on; and what it does."""
+        decisions = [run.decisions() for run in self.fleet.runs]
+        newest = [words for side in decisions for words in side[:1]]
+        older = [words for side in decisions for words in side[1:]]
+        events = reversed(self.fleet.events)
+        lines = dict.fromkeys([self.said, *newest, *events, *older])
+        return [words for words in lines if words]
 
     def _figures(self) -> dict[str, Figure]:
         figures: dict[str, Figure] = {}

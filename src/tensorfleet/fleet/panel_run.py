@@ -161,6 +161,15 @@ class LiveRun:
         homes = min(policy.table.homes, len(policy.pool.names))
         return len(row.serving()) if row else homes
 
+    def decisions(self) -> list[str]:
+        """The last of the decisions that are told, in words, the newest first."""
+        return [
+            f"{self.prefix}request {flight.request.id} for "
+            f"{flight.request.key.adapter}: {flight.decision.why}"
+            for flight in reversed(self.decided)
+            if flight.decision
+        ]
+
     def waiting(self) -> list[Flight]:
         """The flights that no batch has admitted yet, in order of arrival.
 
