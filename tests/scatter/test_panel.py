@@ -1,124 +1,22 @@
-"""The scatter explorable ends at the library's result, step by step as it must."""
-
-import json
+"""The scatter explorable takes the steps that it must, and shows what the page says."""
 
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tensorfleet.explore.marks import Circle, Line, Rect, Text
+from tensorfleet.explore.marks import Circle, Rect
 from tensorfleet.scatter.costs import serial_steps
-from tensorfleet.scatter.panel import INDICES, REDUCTIONS, UNPROTECTED, ScatterPanel
-from tensorfleet.scatter.reference import full, scatter_add
+from tensorfleet.scatter.panel import REDUCTIONS, UNPROTECTED, ScatterPanel
 from tests.driving import do
 from tests.scatter import notes
-
-ACTIONS = st.one_of(
-    st.tuples(st.sampled_from(["step", "shuffle", "again"]), st.none()),
-    st.tuples(st.just("index"), st.sampled_from(list(INDICES))),
-    st.tuples(st.just("dim"), st.sampled_from([0, 1])),
-    st.tuples(st.just("reduction"), st.sampled_from(list(REDUCTIONS))),
-    st.tuples(st.just("lanes"), st.sampled_from([1, 2, 3, 4, 16])),
-    st.tuples(st.just("order"), st.sampled_from([0, 1, 20])),
-    st.tuples(st.just("pace"), st.sampled_from([0, 1, 2.5])),
-    st.tuples(st.just("pass"), st.sampled_from([0.05, 0.4, 1.0])),
-    st.tuples(st.just("pick"), st.sampled_from(["0", "3", "7"])),
+from tests.scatter.panels import (
+    ACTIONS,
+    groups_in_time,
+    marks_of,
+    result,
+    shown_index,
+    to_the_end,
 )
-
-
-def marks_of(panel, picture, kind, begin):
-    marks = panel.frame().pictures[picture].marks
-    return [m for m in marks if isinstance(m, kind) and m.key.startswith(begin)]
-
-
-def result(panel):
-    """The matrix below, as it is shown."""
-    rows = {}
-    for mark in marks_of(panel, 0, Text, "value "):
-        rows.setdefault(int(mark.key.split()[1]), []).append(int(mark.text))
-    return [rows[row] for row in sorted(rows)]
-
-
-def shown_index(panel):
-    """The index, as it is shown in the source."""
-    marks = marks_of(panel, 0, Text, "index ")
-    flat = [int(mark.text.removeprefix("→ ")) for mark in marks]
-    return [flat[begin : begin + 4] for begin in range(0, len(flat), 4)]
-
-
-def groups_in_time(panel):
-    """For each group the elements of its lanes in order, read off the timetable."""
-    starts = sorted(m.points[0] for m in marks_of(panel, 1, Line, "group "))
-    begins = {m.key.split()[1]: m.x for m in marks_of(panel, 1, Rect, "wait ")}
-    groups = {}
-    for cell in marks_of(panel, 1, Rect, "write "):
-        element = cell.key.split()[1]
-        left = min(cell.x, begins.get(element, cell.x)) + 0.5
-        group = sum(start < left for start in starts)
-        groups.setdefault(group, []).append((cell.y, int(element)))
-    return [[element for _, element in sorted(groups[g])] for g in sorted(groups)]
-
-
-def to_the_end(panel):
-    for _ in range(16):
-        panel.act("step")
-    done, _, steps = panel.frame().figures["steps"].split()
-    assert done == steps
-
-
-def expected(panel):
-    """The result by brute force: one lane after the other, in the order shown."""
-    index, dim = shown_index(panel), panel.state["dim"]
-    out = full((panel.num_rows, 4), 0)
-    for group in groups_in_time(panel):
-        read = [list(row) for row in out]
-        for element in group:
-            row, column = divmod(element, 4)
-            r, c = (
-                (index[row][column], column) if dim == 0 else (row, index[row][column])
-            )
-            match panel.state["reduction"]:
-                case "sum":
-                    out[r][c] += element + 1
-                case "amax":
-                    out[r][c] = max(out[r][c], element + 1)
-                case "assignment":
-                    out[r][c] = element + 1
-                case _:
-                    out[r][c] = read[r][c] + element + 1
-    return out
-
-
-@given(st.lists(ACTIONS, max_size=7))
-@settings(max_examples=50, deadline=None)
-def test_every_run_ends_at_the_right_result(actions):
-    panel = ScatterPanel()
-    for action in actions:
-        do(panel, *action)
-        scene = panel.frame()
-        json.dumps(scene.to_dict(), allow_nan=False)
-        scene.to_svg()
-    before = panel.frame().figures
-    to_the_end(panel)
-    index, dim = shown_index(panel), panel.state["dim"]
-    source = [[4 * row + n for n in (1, 2, 3, 4)] for row in range(len(index))]
-    zeros = full((panel.num_rows, 4), 0)
-    found, figures = result(panel), panel.frame().figures
-    assert found == expected(panel)
-    assert figures["sum of the result"] == sum(map(sum, found))
-    tensors = [torch.tensor(matrix) for matrix in (zeros, index, source)]
-    if panel.state["reduction"] == "sum":
-        assert found == scatter_add(zeros, dim, index, source)
-        assert found == tensors[0].scatter_add(dim, *tensors[1:]).tolist()
-    if panel.state["reduction"] == "amax":
-        found_by_torch = tensors[0].scatter_reduce(dim, *tensors[1:], "amax")
-        assert found == found_by_torch.tolist()
-    if figures["places named twice or more"] == 0:
-        assert found == tensors[0].scatter(dim, *tensors[1:]).tolist()
-    # Settings and time change what is past, never what is planned.
-    for name in ("steps without collisions", "places named twice or more"):
-        assert before[name] == figures[name]
 
 
 @given(
