@@ -32,6 +32,7 @@ HERE = Path(__file__).parent
 # In place of what Pyodide or the library imports at the start, and a page never uses:
 # an event loop, an installer, colours. With them a start would take a quarter longer.
 STAND_INS = HERE / "stand_ins"
+ADDED = {"sitecustomize.py"}  # which Python imports where there is one
 PACKAGE = Path(tensorfleet.__file__).parent
 FOLDER = "explore"
 PYODIDE = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm")
@@ -122,9 +123,17 @@ def archive(pyodide: Path, folder: Path) -> Path:
 
 
 def replace_modules(library: Path, stand_ins: list[Path], target: Path) -> None:
-    """The standard library with modules of ours in place of its own, or beside them."""
+    """The standard library with modules of ours in place of its own.
+
+    Raises ValueError for a module that is not there, as after an update of Pyodide.
+    """
     ours = {str(file.relative_to(STAND_INS)): file for file in stand_ins}
     with ZipFile(library) as whole, ZipFile(target, "w") as made:
+        gone = ours.keys() - whole.namelist() - ADDED
+        if gone:
+            raise ValueError(
+                f"{library} has no {sorted(gone)}: nothing to stand in for"
+            )
         for name in whole.namelist():
             if name not in ours:
                 made.writestr(name, whole.read(name))
