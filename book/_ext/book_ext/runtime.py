@@ -30,7 +30,7 @@ from tensorfleet.explore.panel import Panel
 
 HERE = Path(__file__).parent
 # In place of what Pyodide or the library imports at the start, and a page never uses:
-# an event loop, an installer, colours. With them a start would take a quarter longer.
+# an event loop, an installer, colours. All of it would be fetched and run first.
 STAND_INS = HERE / "stand_ins"
 ADDED = {"sitecustomize.py"}  # which Python imports where there is one
 PACKAGE = Path(tensorfleet.__file__).parent

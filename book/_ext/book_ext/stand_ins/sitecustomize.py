@@ -1,8 +1,8 @@
 """What the standard library writes as it runs was compiled with the book.
 
 A dataclass writes its methods as text and has Python compile it, and so does a named
-tuple. For the classes of the fleet that takes longer than all else in their import.
-Python imports this module as it starts; `compiled` has the code for each text.
+tuple. In a browser that is a good part of the time in which a panel is imported. Python
+imports this module as it starts; `compiled` has the code for each text.
 """
 
 import collections
