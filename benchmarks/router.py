@@ -34,7 +34,7 @@ from uhashring import HashRing as PeerRing
 from records import processor_environment, processor_folder
 from report import Quantities, main
 from tensorfleet.router import Router, RouterConfig
-from tensorfleet.router.messages import AdapterKey, Prefetch, Report, Request
+from tensorfleet.router.messages import AdapterKey, Report, Request
 from tensorfleet.router.policy import Policy
 from turns import Outcome, Run, contest_table, outcome, times_in_turns
 
@@ -97,9 +97,12 @@ class Fleet:
         ]
 
     def report(self) -> None:
-        """Every instance reports what the router believes anyway."""
+        """Every instance reports what the router believes, and each replica is there."""
         self.reported = self.now
         router = self.router
+        for key, row in self.policy.table.rows.items():  # type: ignore[attr-defined]
+            for name in row.states:
+                self.residents[self.place[name]][key] = 1
         for belief, resident in zip(
             router.members.instances.values(), self.residents, strict=True
         ):
@@ -117,9 +120,7 @@ class Fleet:
             self.report()
         if self.now - self.stepped >= SECOND:
             self.stepped = self.now
-            for action in self.router.step(self.now):
-                if isinstance(action, Prefetch):
-                    self.residents[self.place[action.instance]][action.key] = 1
+            self.router.step(self.now)
 
     def decide(self, keys: Keys, operations: int) -> float:
         """Seconds of as many decisions, which are then taken back."""

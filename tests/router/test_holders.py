@@ -31,8 +31,10 @@ def test_it_is_what_the_instances_hold(events):
         truth = {}
         for holder, keys in held.items():
             for key in keys:
-                truth.setdefault(key, set()).add(holder)
-        assert {key: set(names) for key, names in holders.by_adapter.items()} == truth
+                truth.setdefault(key.adapter, set()).add(holder)
+                assert holder in holders.of(key)
+        found = {name: set(names) for name, names in holders.by_adapter.items()}
+        assert found == truth
 
 
 def test_nobody_holds_an_unknown_adapter():

@@ -164,10 +164,12 @@ class WatchedRouter:
     def _audit_holders(self, pool: Pool) -> None:
         """The index of holders is the instances' lists, the other way round."""
         listed = {
-            (key, name) for name in pool.instances for key in pool.instances[name].held
+            (key.adapter, name)
+            for name in pool.instances
+            for key in pool.instances[name].held
         }
         held_by = pool.holders.by_adapter
-        found = {(key, name) for key, names in held_by.items() for name in names}
+        found = {(adapter, name) for adapter, names in held_by.items() for name in names}
         if listed != found or not all(held_by.values()):
             raise Broken(f"{self.name} misplaces adapters: {sorted(listed ^ found)}")
 

@@ -23,6 +23,7 @@ all requests of one adapter start at one place, so a key with share p of the loa
 about p · n / (1 + ε) nodes, and its walk is that long.
 """
 
+from collections.abc import Iterable
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -138,10 +139,12 @@ class BoundedRing:
         self._check_known(node)
         return self._scaled(node, self.limit(now, amount))
 
-    def has_room(self, node: str, limit: int) -> bool:
-        """Whether the load of `node` is below its weight times `limit`."""
-        cap = self._scaled(node, limit) if self._num_unequal else limit
-        return self.loads[node] < cap
+    def with_room(self, nodes: Iterable[str], limit: int) -> list[str]:
+        """Those of `nodes` whose load is below their weight times `limit`."""
+        loads = self.loads
+        if self._num_unequal:
+            return [node for node in nodes if loads[node] < self._scaled(node, limit)]
+        return [node for node in nodes if loads[node] < limit]
 
     def walk(self, key: str, count: int, now: int, amount: int = 0) -> Walk:
         """Up to `count` distinct nodes with room, clockwise from `key`.
@@ -203,17 +206,15 @@ class BoundedRing:
         self.loads[node] += amount
         self.total += amount
 
-    def offer(self, node: str, amount: int, now: int) -> bool:
-        """Admit `amount` if the node has room, and say whether: `admit` in one step.
+    def offer(self, node: str, amount: int, limit: int) -> bool:
+        """Admit `amount` if the node has room below `limit`, and say whether it had.
 
-        Checks no arguments, for it stands on a router's hot path.
+        `admit` in one step, for a caller that has asked for the limit. Checks no
+        arguments, for it stands on a router's hot path.
         """
         load = self.loads[node]
-        # Below the floor there is room whatever the limit, and mostly that is the case.
-        if load >= self.floor or self._num_unequal:
-            limit = self.limit(now, amount)
-            if load >= (self._scaled(node, limit) if self._num_unequal else limit):
-                return False
+        if load >= (self._scaled(node, limit) if self._num_unequal else limit):
+            return False
         self.loads[node] = load + amount
         self.total += amount
         return True
@@ -270,6 +271,13 @@ class BoundedRing:
         if not self.loads:
             raise ValueError("the ring is empty: it has no least loaded node")
         return self._index.least()
+
+    def least_bound(self) -> int:
+        """A load that no node is below; found at once, but it may be lower than need be.
+
+        It is 0 where weights differ. Raises IndexError when the ring is empty.
+        """
+        return 0 if self._num_unequal else self._index.bound()
 
     def _relative_load(self, node: str) -> int | Fraction:
         load, shares = self.loads[node], self._shares[node]

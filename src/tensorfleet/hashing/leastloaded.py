@@ -38,6 +38,10 @@ class LeastLoaded:
         del self._bounds[node]
         self._stay_small()
 
+    def bound(self) -> int:
+        """An integer that no load is below, found without a look at the nodes."""
+        return int(self._heap[0][0])
+
     def least(self) -> str:
         """The node with the least load, of several the first by name."""
         while True:

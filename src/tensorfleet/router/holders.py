@@ -13,17 +13,17 @@ from tensorfleet.router.messages import AdapterKey
 class Holders:
     """The names of those that hold each adapter, in the order in which they got it.
 
-    `by_adapter` has no entry for an adapter that nobody holds. To hold one is also to
-    be loading it.
+    All are adapters of one model. `by_adapter` has no entry for one that nobody holds.
+    To hold one is also to be loading it.
     """
 
     def __init__(self) -> None:
-        self.by_adapter: dict[AdapterKey, dict[str, None]] = {}
+        self.by_adapter: dict[str, dict[str, None]] = {}
         self._held: dict[str, Collection[AdapterKey]] = {}
 
     def of(self, key: AdapterKey) -> Collection[str]:
         """Those that hold the adapter; none, if nobody does."""
-        return self.by_adapter.get(key, ())
+        return self.by_adapter.get(key.adapter, ())
 
     def follow(self, name: str, held: Collection[AdapterKey]) -> None:
         """An instance holds these; what it is sent `add` puts into the same object."""
@@ -31,17 +31,17 @@ class Holders:
         self._held[name] = held
         for key in before:
             if key not in held:
-                names = self.by_adapter[key]
+                names = self.by_adapter[key.adapter]
                 del names[name]
                 if not names:
-                    del self.by_adapter[key]
+                    del self.by_adapter[key.adapter]
         for key in held:
             if key not in before:
                 self.add(name, key)
 
     def add(self, name: str, key: AdapterKey) -> None:
         """The instance is about to load one adapter more."""
-        self.by_adapter.setdefault(key, {})[name] = None
+        self.by_adapter.setdefault(key.adapter, {})[name] = None
 
     def forget(self, name: str) -> None:
         """The instance has left the pool."""

@@ -24,7 +24,7 @@ class Notes(ReplicatingPolicy):
         serving = table.ask(key, work, now)
         ring = self.pool.ring
         limit = ring.limit(now, 1)
-        replicas = [name for name in serving if ring.has_room(name, limit)]
+        replicas = ring.with_room(serving, limit)
         steps, overflow = 0, False
         if not replicas:
             walk = ring.walk(ring_key(key), len(serving), now, 1)

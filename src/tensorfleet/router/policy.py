@@ -120,4 +120,4 @@ class Policy:
 
 def ring_key(key: AdapterKey) -> str:
     """The key as a string, which differs from all others on the ring of its model."""
-    return "/".join(key)
+    return f"{key.adapter}/{key.model}"

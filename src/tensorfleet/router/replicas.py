@@ -30,6 +30,7 @@ class State(StrEnum):
 
 
 SERVING = (State.READY, State.STALE)
+TAKEN = (*SERVING, State.PREFETCHING)
 ALLOWED: dict[State | None, set[State | None]] = {
     None: {State.PREFETCHING, State.READY},
     State.PREFETCHING: {State.READY, State.STALE, State.DRAINING, None},
@@ -59,22 +60,6 @@ class Row:
         return tuple(name for name, state in self.states.items() if state in SERVING)
 
 
-class Known:
-    """What is remembered of an adapter.
-
-    Who serves it, who is `near` on the ring, the work that was asked, and when one who
-    does not serve it took a request last.
-    """
-
-    __slots__ = ("near", "serving", "spilled_at", "work")
-
-    def __init__(self, serving: tuple[str, ...], near: tuple[str, ...]) -> None:
-        self.serving = serving
-        self.near = near
-        self.work = 0
-        self.spilled_at: int | None = None
-
-
 class ReplicaTable:
     """Who serves each adapter of a pool, and how much work is asked of it.
 
@@ -92,43 +77,43 @@ class ReplicaTable:
         self.window = window
         self.rows: dict[AdapterKey, Row] = {}
         self.wanted: list[tuple[AdapterKey, str]] = []
-        self._known: dict[AdapterKey, Known] = {}
-        self._former: dict[AdapterKey, Known] = {}
-        self._carried: dict[AdapterKey, int] = {}  # work of those since forgotten
+        # What is remembered, by adapter, as all have one model. Dictionaries of strings,
+        # numbers and tuples of strings leave the garbage collector nothing to look at,
+        # whereas an object for each adapter would double the cost of a new one.
+        self._serving: dict[str, tuple[str, ...]] = {}
+        self._former: dict[str, tuple[str, ...]] = {}  # before the pool changed
+        self._asked: dict[str, int] = {}
+        self._spilled: dict[str, int] = {}
         self._version = pool.version
 
     def serving(self, key: AdapterKey, now: int) -> tuple[str, ...]:
         """The instances that take the adapter's requests, at least one."""
-        return self.ask(key, 0, now)
+        if self._version != self.pool.version:
+            self.follow_pool(now)
+        return self._serving.get(key.adapter) or self._learn(key, now)
 
     def ask(self, key: AdapterKey, work: int, now: int) -> tuple[str, ...]:
         """The same for a request, whose work is counted."""
         if self._version != self.pool.version:
             self.follow_pool(now)
-        known = self._known.get(key)
-        if known is None:
-            known = self._learn(key, now)
-        known.work += work
-        return known.serving
+        adapter, asked = key.adapter, self._asked
+        asked[adapter] = asked.get(adapter, 0) + work
+        return self._serving.get(adapter) or self._learn(key, now)
 
-    def near(self, key: AdapterKey, now: int) -> tuple[str, ...]:
+    def near(self, key: AdapterKey) -> tuple[str, ...]:
         """The adapter's homes and the next `window` instances on the ring."""
-        return (self._known.get(key) or self._learn(key, now)).near
+        return self.pool.ring.ring.first(ring_key(key), self.homes + self.window)
 
     def spill(self, key: AdapterKey, now: int) -> int | None:
         """One who does not serve the adapter takes a request: when did one before?"""
-        known = self._known.get(key) or self._learn(key, now)
-        before, known.spilled_at = known.spilled_at, now
+        before = self._spilled.get(key.adapter)
+        self._spilled[key.adapter] = now
         return before
 
     def take_asked(self) -> dict[AdapterKey, int]:
         """The work that was asked since the last time, by adapter."""
-        asked, self._carried = self._carried, {}
-        for key, known in self._known.items():
-            if known.work:
-                asked[key] = asked.get(key, 0) + known.work
-                known.work = 0
-        return asked
+        asked, self._asked = self._asked, {}
+        return {AdapterKey(name, self.pool.model): work for name, work in asked.items()}
 
     def home(self, key: AdapterKey) -> tuple[str, ...]:
         """The adapter's homes: its first instances on the ring."""
@@ -203,39 +188,41 @@ class ReplicaTable:
                 if row.states.get(name) not in SERVING:
                     self.move(row, name, State.READY, now)
 
-    def _learn(self, key: AdapterKey, now: int) -> Known:
-        row = self.rows.get(key)
-        if row is None and self._former and key in self._former:
-            row = self._hand_over(key, self._former.pop(key).serving, now)
-        if len(self._known) >= MAX_KNOWN_KEYS:
-            self._carried = self.take_asked()
-            self._known.clear()
-        near = self.pool.ring.ring.first(ring_key(key), self.homes + self.window)
-        known = self._known[key] = Known(self._in_order(row, near), near)
-        return known
+    def _learn(self, key: AdapterKey, now: int) -> tuple[str, ...]:
+        if self._former and key not in self.rows:
+            before = self._former.pop(key.adapter, None)
+            if before is not None:
+                self._hand_over(key, before, now)
+        if len(self._serving) >= MAX_KNOWN_KEYS:
+            self._serving.clear()
+            self._spilled.clear()
+        serving = self._serving[key.adapter] = self._in_order(key)
+        return serving
 
-    def _in_order(self, row: Row | None, near: tuple[str, ...]) -> tuple[str, ...]:
+    def _in_order(self, key: AdapterKey) -> tuple[str, ...]:
         """Those that serve, the first on the ring in front, so that routers agree."""
-        serving = row.serving() if row else ()
+        row = self.rows.get(key)
+        if row is None:
+            return self.home(key)
+        serving, near = row.serving(), self.near(key)
         if not serving:
             return near[: self.homes]
         place = {name: number for number, name in enumerate(near)}
         return tuple(sorted(serving, key=lambda name: place.get(name, len(near))))
 
     def _look_again(self, key: AdapterKey) -> None:
-        """The row has changed."""
-        known = self._known.get(key)
-        if known is not None and self.pool.names:
-            known.serving = self._in_order(self.rows.get(key), known.near)
+        """The row has changed, or is gone."""
+        if key.adapter in self._serving and self.pool.names:
+            self._serving[key.adapter] = self._in_order(key)
 
     def follow_pool(self, now: int) -> None:
         """Bring all rows in step with the pool, as `serving` and `row` do as well."""
         if self._version == self.pool.version:
             return
         self._version = self.pool.version
-        if self._known:
-            self._carried = self.take_asked()
-            self._former, self._known = self._known, {}
+        if self._serving:
+            self._former, self._serving = self._serving, {}
+            self._spilled.clear()
         for row in self.rows.values():
             before = row.serving()
             for name in [
@@ -244,28 +231,24 @@ class ReplicaTable:
                 del row.states[name], row.since[name]
             self._settle_homes(row, before, now)
 
-    def _hand_over(
-        self, key: AdapterKey, before: tuple[str, ...], now: int
-    ) -> Row | None:
-        """A row, if a former home still holds what a new home has to load."""
+    def _hand_over(self, key: AdapterKey, before: tuple[str, ...], now: int) -> None:
+        """Make a row, if a former home still holds what a new home has to load."""
         homes = self.home(key)
         if set(before) == set(homes) or not self._holders(before, key):
-            return None
+            return
         row = Row(key)
         for name in self._holders(before, key):
             row.states[name], row.since[name] = State.READY, now
         self._settle_homes(row, before, now)
-        if set(row.serving()) == set(homes):
-            return None
-        self.rows[key] = row
-        return row
+        if set(row.serving()) != set(homes):
+            self.rows[key] = row
 
     def _settle_homes(self, row: Row, before: tuple[str, ...], now: int) -> None:
         """Give a row its homes: ready, or prefetching while others hold the adapter."""
         warm = self._holders(before, row.key)
         for name in self.home(row.key) if self.pool.names else ():
             state = row.states.get(name)
-            if state in (*SERVING, State.PREFETCHING):
+            if state in TAKEN:
                 continue
             absent = state is None and not self._holders((name,), row.key)
             prefetch = bool(warm) and absent

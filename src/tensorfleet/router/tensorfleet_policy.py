@@ -23,7 +23,6 @@ measurement added to the notes' design:
   makes all routers look at the same replica.
 """
 
-from collections.abc import Iterable
 from itertools import islice
 from math import floor
 from random import Random
@@ -37,6 +36,7 @@ from tensorfleet.router.replicating import ReplicatingPolicy
 
 MAX_HOLDERS = 8  # that are compared
 MASK = 2**64 - 1
+NOBODY: dict[str, None] = {}
 
 
 class TensorFleet(ReplicatingPolicy):
@@ -45,8 +45,7 @@ class TensorFleet(ReplicatingPolicy):
     def __init__(self, pool: Pool, config: RouterConfig, random: Random) -> None:
         super().__init__(pool, config, random)
         self.draw = random.random
-        self.loads, self.instances = pool.loads, pool.instances
-        self.offer_light = pool.ring.offer_light
+        self.ring, self.loads, self.instances = pool.ring, pool.loads, pool.instances
         self.holders = pool.holders.by_adapter
         self.digests: dict[str, int] = {}
 
@@ -62,10 +61,11 @@ class TensorFleet(ReplicatingPolicy):
         key = request.key
         serving = self.table.ask(key, work, now)
         if request.session is not None:
-            return self._weigh(request, serving, work, now)
+            limit = self.ring.limit(now, work)
+            return self._weigh(request, serving, work, limit, now)
         name, rule = serving[0], "home"
         considered: tuple[str, ...] = ()
-        holders = self.holders.get(key)
+        holders = self.holders.get(key.adapter)
         if holders is None:
             is_good = self.instances[name].free_slots > 0
         else:
@@ -82,50 +82,70 @@ class TensorFleet(ReplicatingPolicy):
                 if name not in holders:
                     name = other
             is_good = name in holders
-        if is_good and self.offer_light(name, work):
+        if is_good and self.ring.offer_light(name, work):
             return name, rule, considered, 0, False
-        return self._weigh(request, serving, work, now)
+        return self._settle(request, serving, work, now)
 
-    def _cost(self, name: str, key: AdapterKey, warm: str) -> int:
-        """The work before a request here, with what a missing adapter adds.
-
-        `warm` is the instance that may have it in host memory.
-        """
-        instance, config = self.instances[name], self.config
-        if key in instance.held:
-            return self.loads[name]
-        cost = self.loads[name] + (config.warm_ns if name == warm else config.cold_ns)
-        missing = 1 - instance.free_slots
-        return cost + missing * config.crowded_ns if missing > 0 else cost
-
-    def _weigh(
+    def _settle(
         self, request: Request, serving: tuple[str, ...], work: int, now: int
     ) -> Choice:
-        """Compare all that come into question by cost."""
-        key, ring = request.key, self.pool.ring
-        others: Iterable[str] = islice(self.holders.get(key, ()), MAX_HOLDERS)
-        if key not in self.holders:
-            others = self.table.near(key, now)
-        candidates = dict.fromkeys((*serving, *others, ring.least_loaded()))
+        """Take the least loaded holder, or the first home, if none can cost less.
+
+        What does not hold the adapter costs at least the least load of all and what a
+        missing adapter adds. `_weigh` would choose the same, and takes longer.
+        """
+        loads, ring, config = self.loads, self.ring, self.config
+        holders, name = self.holders.get(request.key.adapter, NOBODY), serving[0]
+        held, added = [name], config.cold_ns
+        if holders:
+            if name not in holders:
+                added = config.warm_ns
+            candidates = (*serving, *islice(holders, MAX_HOLDERS))
+            if len(holders) > MAX_HOLDERS:
+                candidates = (*candidates, ring.least_loaded())
+            held = [name for name in candidates if name in holders]
+            name = min(held, key=loads.__getitem__)
+            cost = loads[name]
+        else:
+            cost = self._cold_cost(name, name)
         limit = ring.limit(now, work)
+        if cost >= ring.least_bound() + added or not ring.offer(name, work, limit):
+            return self._weigh(request, serving, work, limit, now)
+        if name not in serving:
+            self._grow_at_once(request.key, name, now)
+        return name, "least cost", tuple(dict.fromkeys(held)), 0, False
+
+    def _weigh(
+        self,
+        request: Request,
+        serving: tuple[str, ...],
+        work: int,
+        limit: int,
+        now: int,
+    ) -> Choice:
+        """Compare all that come into question by cost."""
+        key, loads, ring = request.key, self.loads, self.ring
+        holders, warm = self.holders.get(key.adapter, NOBODY), serving[0]
+        others = islice(holders, MAX_HOLDERS) if holders else self.table.near(key)
+        candidates = dict.fromkeys((*serving, *others, ring.least_loaded()))
+        roomy = ring.with_room(candidates, limit)
         costs = {
-            name: self._cost(name, key, serving[0])
-            for name in candidates
-            if ring.has_room(name, limit)
+            name: loads[name] if name in holders else self._cold_cost(name, warm)
+            for name in roomy
         }
-        full = len(candidates) - len(costs)
+        full = len(candidates) - len(roomy)
         place = None
         if request.session is not None:
             place, warm = self._place(request.session, serving)
             saved = request.prefix_tokens * self.config.costs.prefill_ns_per_token
-            saved = max(saved, self.config.sticky_ns)
-            costs[place] = self._cost(place, key, warm) - saved
+            cost = loads[place] if place in holders else self._cold_cost(place, warm)
+            costs[place] = cost - max(saved, self.config.sticky_ns)
         if not costs:
             name = ring.least_loaded()
             ring.admit(name, work, now, overflow=True)
             return name, "least loaded", tuple(candidates), full, True
         name = min(costs, key=costs.__getitem__)
-        overflow = not ring.offer(name, work, now)
+        overflow = not ring.offer(name, work, limit)
         if overflow:
             ring.admit(name, work, now, overflow=True)
         if name == place:
@@ -133,6 +153,16 @@ class TensorFleet(ReplicatingPolicy):
         if name not in serving:
             self._grow_at_once(key, name, now)
         return name, "least cost", tuple(costs), full, overflow
+
+    def _cold_cost(self, name: str, warm: str) -> int:
+        """The work before a request on an instance that does not hold its adapter.
+
+        `warm` is the one that may have it in host memory.
+        """
+        config = self.config
+        cost = self.loads[name] + (config.warm_ns if name == warm else config.cold_ns)
+        missing = 1 - self.instances[name].free_slots
+        return cost + missing * config.crowded_ns if missing > 0 else cost
 
     def _grow_at_once(self, key: AdapterKey, name: str, now: int) -> None:
         """The second spill within a second makes a replica of where it goes."""
