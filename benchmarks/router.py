@@ -97,7 +97,7 @@ class Fleet:
         ]
 
     def report(self) -> None:
-        """Every instance reports what the router believes, and each replica is there."""
+        """Every instance says what the router believes, and each replica is there."""
         self.reported = self.now
         router = self.router
         for key, row in self.policy.table.rows.items():  # type: ignore[attr-defined]

@@ -10,6 +10,7 @@ Does not handle: sharing KV between sequences that run at the same time.
 
 from collections.abc import Callable, Sequence
 from heapq import heapify, heappush
+from typing import Final
 
 from tensorfleet.fleet.adapters import AdapterStore
 from tensorfleet.fleet.config import InstanceConfig
@@ -23,7 +24,7 @@ from tensorfleet.fleet.station import Station
 from tensorfleet.fleet.tally import Tally
 from tensorfleet.router.messages import AdapterKey
 
-IDLE = -1
+IDLE: Final = -1
 
 
 class Batch:

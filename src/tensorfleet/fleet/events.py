@@ -18,9 +18,9 @@ still means anything, which is cheaper than searching the heap.
 """
 
 from heapq import heappop, heappush
-from typing import Any
+from typing import Any, Final
 
-LAST = 1 << 62
+LAST: Final = 1 << 60  # the orders from here on are ranks
 
 
 class EventQueue:

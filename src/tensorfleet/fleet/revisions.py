@@ -17,12 +17,15 @@ Does not handle: going back to an older generation. A rollback is published as a
 generation with the older content.
 """
 
-from typing import Any
+from typing import Any, Final
 
 from tensorfleet.router.messages import AdapterKey
 
 # The states of weights, in the order in which they pass through them.
-QUEUED, LOADING, READY, GONE = range(4)
+QUEUED: Final = 0
+LOADING: Final = 1
+READY: Final = 2
+GONE: Final = 3
 
 
 class Weights:

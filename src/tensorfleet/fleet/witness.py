@@ -169,7 +169,9 @@ class WatchedRouter:
             for key in pool.instances[name].held
         }
         held_by = pool.holders.by_adapter
-        found = {(adapter, name) for adapter, names in held_by.items() for name in names}
+        found = {
+            (adapter, name) for adapter, names in held_by.items() for name in names
+        }
         if listed != found or not all(held_by.values()):
             raise Broken(f"{self.name} misplaces adapters: {sorted(listed ^ found)}")
 

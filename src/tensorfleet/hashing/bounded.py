@@ -25,7 +25,7 @@ about p · n / (1 + ε) nodes, and its walk is that long.
 
 from collections.abc import Iterable
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from tensorfleet.hashing.capacity import growth
 from tensorfleet.hashing.digest import Hash, stable_hash
@@ -34,7 +34,7 @@ from tensorfleet.hashing.ring import HashRing, check_weight
 from tensorfleet.hashing.smoothing import SmoothedTotal
 
 MAX_KNOWN_KEYS = 200_000  # walks that are remembered, some hundred bytes each
-UNIT = 1_000_000  # weights are kept as integers, in millionths
+UNIT: Final = 1_000_000  # weights are kept as integers, in millionths
 
 
 class Walk(NamedTuple):
@@ -273,7 +273,7 @@ class BoundedRing:
         return self._index.least()
 
     def least_bound(self) -> int:
-        """A load that no node is below; found at once, but it may be lower than need be.
+        """A load that no node is below, found at once; it may be lower than need be.
 
         It is 0 where weights differ. Raises IndexError when the ring is empty.
         """

@@ -60,6 +60,16 @@ class Row:
         return tuple(name for name, state in self.states.items() if state in SERVING)
 
 
+class Known:
+    """What is remembered of an adapter: who serves it, and the work that was asked."""
+
+    __slots__ = ("serving", "work")
+
+    def __init__(self, serving: tuple[str, ...]) -> None:
+        self.serving = serving
+        self.work = 0
+
+
 class ReplicaTable:
     """Who serves each adapter of a pool, and how much work is asked of it.
 
@@ -77,12 +87,10 @@ class ReplicaTable:
         self.window = window
         self.rows: dict[AdapterKey, Row] = {}
         self.wanted: list[tuple[AdapterKey, str]] = []
-        # What is remembered, by adapter, as all have one model. Dictionaries of strings,
-        # numbers and tuples of strings leave the garbage collector nothing to look at,
-        # whereas an object for each adapter would double the cost of a new one.
-        self._serving: dict[str, tuple[str, ...]] = {}
-        self._former: dict[str, tuple[str, ...]] = {}  # before the pool changed
-        self._asked: dict[str, int] = {}
+        # By the adapter's name, which is found faster than a key; all have one model.
+        self._known: dict[str, Known] = {}
+        self._former: dict[str, Known] = {}  # before the pool changed
+        self._carried: dict[str, int] = {}  # work of those since forgotten
         self._spilled: dict[str, int] = {}
         self._version = pool.version
 
@@ -90,15 +98,15 @@ class ReplicaTable:
         """The instances that take the adapter's requests, at least one."""
         if self._version != self.pool.version:
             self.follow_pool(now)
-        return self._serving.get(key.adapter) or self._learn(key, now)
+        return (self._known.get(key.adapter) or self._learn(key, now)).serving
 
     def ask(self, key: AdapterKey, work: int, now: int) -> tuple[str, ...]:
         """The same for a request, whose work is counted."""
         if self._version != self.pool.version:
             self.follow_pool(now)
-        adapter, asked = key.adapter, self._asked
-        asked[adapter] = asked.get(adapter, 0) + work
-        return self._serving.get(adapter) or self._learn(key, now)
+        known = self._known.get(key.adapter) or self._learn(key, now)
+        known.work += work
+        return known.serving
 
     def near(self, key: AdapterKey) -> tuple[str, ...]:
         """The adapter's homes and the next `window` instances on the ring."""
@@ -112,8 +120,17 @@ class ReplicaTable:
 
     def take_asked(self) -> dict[AdapterKey, int]:
         """The work that was asked since the last time, by adapter."""
-        asked, self._asked = self._asked, {}
+        self._carry()
+        asked, self._carried = self._carried, {}
         return {AdapterKey(name, self.pool.model): work for name, work in asked.items()}
+
+    def _carry(self) -> None:
+        """Note the work that was asked, so that what is known may be forgotten."""
+        carried = self._carried
+        for adapter, known in self._known.items():
+            if known.work:
+                carried[adapter] = carried.get(adapter, 0) + known.work
+                known.work = 0
 
     def home(self, key: AdapterKey) -> tuple[str, ...]:
         """The adapter's homes: its first instances on the ring."""
@@ -188,16 +205,17 @@ class ReplicaTable:
                 if row.states.get(name) not in SERVING:
                     self.move(row, name, State.READY, now)
 
-    def _learn(self, key: AdapterKey, now: int) -> tuple[str, ...]:
+    def _learn(self, key: AdapterKey, now: int) -> Known:
         if self._former and key not in self.rows:
             before = self._former.pop(key.adapter, None)
             if before is not None:
-                self._hand_over(key, before, now)
-        if len(self._serving) >= MAX_KNOWN_KEYS:
-            self._serving.clear()
+                self._hand_over(key, before.serving, now)
+        if len(self._known) >= MAX_KNOWN_KEYS:
+            self._carry()
+            self._known.clear()
             self._spilled.clear()
-        serving = self._serving[key.adapter] = self._in_order(key)
-        return serving
+        known = self._known[key.adapter] = Known(self._in_order(key))
+        return known
 
     def _in_order(self, key: AdapterKey) -> tuple[str, ...]:
         """Those that serve, the first on the ring in front, so that routers agree."""
@@ -212,16 +230,18 @@ class ReplicaTable:
 
     def _look_again(self, key: AdapterKey) -> None:
         """The row has changed, or is gone."""
-        if key.adapter in self._serving and self.pool.names:
-            self._serving[key.adapter] = self._in_order(key)
+        known = self._known.get(key.adapter)
+        if known is not None and self.pool.names:
+            known.serving = self._in_order(key)
 
     def follow_pool(self, now: int) -> None:
         """Bring all rows in step with the pool, as `serving` and `row` do as well."""
         if self._version == self.pool.version:
             return
         self._version = self.pool.version
-        if self._serving:
-            self._former, self._serving = self._serving, {}
+        if self._known:
+            self._carry()
+            self._former, self._known = self._known, {}
             self._spilled.clear()
         for row in self.rows.values():
             before = row.serving()

@@ -26,6 +26,7 @@ measurement added to the notes' design:
 from itertools import islice
 from math import floor
 from random import Random
+from typing import Final
 
 from tensorfleet.hashing import stable_hash
 from tensorfleet.router.config import SECOND, RouterConfig
@@ -34,7 +35,7 @@ from tensorfleet.router.policy import Choice, Pool
 from tensorfleet.router.replicas import State
 from tensorfleet.router.replicating import ReplicatingPolicy
 
-MAX_HOLDERS = 8  # that are compared
+MAX_HOLDERS: Final = 8  # that are compared
 MASK = 2**64 - 1
 NOBODY: dict[str, None] = {}
 
@@ -100,9 +101,9 @@ class TensorFleet(ReplicatingPolicy):
         if holders:
             if name not in holders:
                 added = config.warm_ns
-            candidates = (*serving, *islice(holders, MAX_HOLDERS))
+            candidates = dict.fromkeys((*serving, *islice(holders, MAX_HOLDERS)))
             if len(holders) > MAX_HOLDERS:
-                candidates = (*candidates, ring.least_loaded())
+                candidates[ring.least_loaded()] = None
             held = [name for name in candidates if name in holders]
             name = min(held, key=loads.__getitem__)
             cost = loads[name]
@@ -113,7 +114,7 @@ class TensorFleet(ReplicatingPolicy):
             return self._weigh(request, serving, work, limit, now)
         if name not in serving:
             self._grow_at_once(request.key, name, now)
-        return name, "least cost", tuple(dict.fromkeys(held)), 0, False
+        return name, "least cost", tuple(held), 0, False
 
     def _weigh(
         self,
