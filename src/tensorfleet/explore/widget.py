@@ -94,15 +94,18 @@ class Explorable(AnyWidget):
             setattr(self, name, value)
         else:
             self.panel.act(name)
-            self._paint()
-            self._follow()
+            self._show()
 
     def _set(self, change: dict[str, Any]) -> None:
         """A trait has changed, in Python or through a link: so does the panel."""
         if self.panel.state[change["name"]] != change["new"]:
             self.panel.act(change["name"], change["new"])
-            self._paint()
-            self._follow()
+            self._show()
+
+    def _show(self) -> None:
+        """The panel has changed: so do the views and the traits."""
+        self._paint()
+        self._follow()
 
     def _paint(self, number: int | None = None) -> None:
         """Tell all views what to show; `number` is that of the message answered."""

@@ -23,7 +23,7 @@ values), or dependence between draws.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache, lru_cache
@@ -69,19 +69,16 @@ class Table:
 
 
 def tabulate(
-    quantiles: Callable[[Sequence[float]], Sequence[float]],
+    quantiles: Iterable[float],
     scale: int,
     lowest: int = 0,
     highest: int | None = None,
 ) -> Table:
-    """A table of a distribution given by the quantiles at falling survival chances.
+    """A table of a distribution given by its quantiles at `survival_chances()`.
 
-    `quantiles` are in units of `scale`; results are clamped to [lowest, highest].
+    They are in units of `scale`; results are clamped to [lowest, highest].
     """
-    values = [
-        (round(value * UNIT) * scale + UNIT // 2) // UNIT
-        for value in quantiles(survival_chances())
-    ]
+    values = [(round(value * UNIT) * scale + UNIT // 2) // UNIT for value in quantiles]
     values.reverse()
     # From the largest down: most tables have only ends to clamp, or none.
     if highest is not None and values[0] > highest:
@@ -113,7 +110,7 @@ remembered = lru_cache(maxsize=64, typed=True)
 def exponential(mean: int) -> Table:
     """Gaps of a Poisson process: survival s is reached at -mean·ln s."""
     _check_positive("mean", mean)
-    return tabulate(lambda chances: [-log(chance) for chance in chances], mean)
+    return tabulate((-log(chance) for chance in survival_chances()), mean)
 
 
 @remembered
@@ -127,9 +124,8 @@ def gamma(mean: int, cv: float) -> Table:
     if not 0.05 <= cv <= 20:
         raise ValueError(f"cv is {cv}: it must be from 0.05 to 20")
     shape = 1 / cv**2
-    return tabulate(
-        lambda chances: [x / shape for x in gamma_quantiles(shape, chances)], mean
-    )
+    quantiles = gamma_quantiles(shape, survival_chances())
+    return tabulate((x / shape for x in quantiles), mean)
 
 
 @remembered
@@ -149,13 +145,9 @@ def lognormal(mean: int, cv: float, lowest: int, highest: int) -> Table:
         )
     variance = log1p(cv**2)
     middle, width = -variance / 2, sqrt(variance)
-    return tabulate(
-        # The normal distribution is symmetric, and small chances are exact.
-        lambda _: [exp(-variance - (middle + z * width)) for z in normal_quantiles()],
-        mean,
-        lowest,
-        highest,
-    )
+    # The normal distribution is symmetric, and small chances are exact.
+    quantiles = (exp(-variance - (middle + z * width)) for z in normal_quantiles())
+    return tabulate(quantiles, mean, lowest, highest)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,6 @@ class ReplicatingPolicy(Policy):
     def follow(self, now: int) -> None:
         """Another router runs the loop: should this one lead again, it starts anew."""
         self.loop.last = None
-        self.table.take_asked()
         self.table.wanted.clear()
 
     def replicas(self) -> Mapping[AdapterKey, tuple[str, ...]]:

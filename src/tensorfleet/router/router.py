@@ -3,7 +3,7 @@
     route   → choose an instance, count the work as outstanding there
     finish  → the work is done
     observe → an instance's report sets right what counting cannot know
-    step    → the background loops: who is alive, replicas, revisions
+    step    → the background loops (see `loops`): who is alive, replicas, revisions
 
 There is no clock, thread or socket in here: whoever drives the router passes the time
 in integer nanoseconds, delivers reports, and carries out the actions that `step`
@@ -13,32 +13,22 @@ the same object.
 Does not handle: the bytes of a request, and authentication.
 """
 
-from collections.abc import Mapping
 from functools import partial
 from random import Random
 
 from tensorfleet.router.config import RouterConfig
 from tensorfleet.router.instances import NORMAL_PACE, Instance, Sent
 from tensorfleet.router.leader import LeaseStore
+from tensorfleet.router.loops import Loops
 from tensorfleet.router.membership import Membership
-from tensorfleet.router.messages import (
-    Action,
-    AdapterKey,
-    Decision,
-    Publish,
-    Report,
-    Request,
-    Revision,
-)
+from tensorfleet.router.messages import Decision, Report, Request
 from tensorfleet.router.policy import Choice, Policy, Pool, ring_key
-from tensorfleet.router.replicating import ReplicatingPolicy
-from tensorfleet.router.revisions import RevisionLoop
 
 # Makes the named tuple without naming its fields, which takes half the time.
 make_decision = partial(tuple.__new__, Decision)
 
 
-class Router:
+class Router(Loops):
     """One router. `name` tells routers apart in reports; `seed` decides its draws.
 
     With a `lease` store its control loops run only while it holds the lease, so that of
@@ -54,11 +44,8 @@ class Router:
         lease: LeaseStore | None = None,
     ) -> None:
         self.config = config or RouterConfig()
-        self.name = name
-        self.lease = lease
         self.random = Random(seed)
-        self.members = Membership(self.config, self.random)
-        self.revisions = RevisionLoop(self.config)
+        super().__init__(name, Membership(self.config, self.random), lease)
         self.sent: dict[int, Sent] = {}
         # The mean length of outputs so far, in 1/1024 tokens.
         self.mean_output = self.config.expected_output << 10
@@ -174,53 +161,13 @@ class Router:
         decision = self._send(policy, request, work, choice, now, True)
         return decision if decision.instance else None
 
-    # --- background --------------------------------------------------------------
-
-    def publish(self, key: AdapterKey, revision: Revision, now: int) -> None:
-        """The hub has published a revision of an adapter."""
-        self.revisions.publish(key, revision, now)
-
-    def step(self, now: int) -> list[Action]:
-        """One round of the loops; returns what the instances are to be asked for."""
-        for instance in self.members.instances.values():
-            self.members.follow_health(instance, now)
-        leads = self.lease is None or self.lease.claim(self.name, now)
-        actions: list[Action] = []
-        for policy in self.members.policies():
-            if leads:
-                actions += policy.step(now, self.revisions.generation)
-            else:
-                policy.follow(now)
-        actions += self._step_revisions(now, leads)
-        if leads and self.lease is not None:
-            # Every time: a message may be lost, and a router may have restarted.
-            actions.append(Publish(self.replicas()))
-        return actions
-
-    def replicas(self) -> Mapping[AdapterKey, tuple[str, ...]]:
-        """Who serves each adapter that has a row in the replica table."""
-        replicas: dict[AdapterKey, tuple[str, ...]] = {}
-        for policy in self.members.policies():
-            if isinstance(policy, ReplicatingPolicy):
-                for key, names in policy.replicas().items():
-                    replicas[key] = replicas.get(key, ()) + names
-        return replicas
-
-    def adopt(self, replicas: Mapping[AdapterKey, tuple[str, ...]], now: int) -> None:
-        """Take over the replica table of the router that leads."""
-        for policy in self.members.policies():
-            if isinstance(policy, ReplicatingPolicy):
-                model = policy.pool.model
-                own = {k: names for k, names in replicas.items() if k.model == model}
-                policy.adopt(own, now)
+    # --- inside ------------------------------------------------------------------
 
     def expected_work(self, request: Request) -> int:
         """What the request is expected to cost an instance in ns, nothing cached."""
         costs = self.config.costs
         decode = costs.decode_ns_per_token * self.mean_output >> 10
         return request.prompt_tokens * costs.prefill_ns_per_token + decode
-
-    # --- inside ------------------------------------------------------------------
 
     def _lost(self, belief: Instance) -> list[Sent]:
         """What has ended, if the next report too says that nothing is left.
@@ -234,16 +181,6 @@ class Router:
             for sent in self.sent.values()
             if sent[1] is belief and sent[0] not in belief.recent
         ]
-
-    def _step_revisions(self, now: int, leads: bool) -> list[Action]:
-        """The revision loop; the replica tables show what it has seen."""
-        before = list(self.revisions.active)
-        actions = self.revisions.step(now, self.members.instances, leads)
-        for key in dict.fromkeys([*before, *self.revisions.active]):
-            for policy in self.members.policies():
-                if isinstance(policy, ReplicatingPolicy):
-                    policy.table.mark(key, self.revisions.state_of, now)
-        return actions
 
     def _send(
         self,
