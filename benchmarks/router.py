@@ -19,7 +19,9 @@ for 40 s or 100,000 requests, whichever is less, so that the control loop has gi
 keys replicas. Requests, their keys and the time are new for each decision, made before
 the clock starts; what a decision has added is taken away after it stops. The clock
 counts processor time. The garbage collector runs as in any program. At 10,000 nodes,
-whose ring uhashring takes minutes to build, ours is compared with itself at 8.
+whose ring uhashring takes minutes to build, ours is compared with itself at 8, where
+the adapters are as many a node (*many nodes*), or as many in all (*among as many*): the
+first adds what more adapters cost, the second is the cost of nodes alone.
 """
 
 from collections.abc import Callable, Iterator
@@ -55,7 +57,9 @@ Keys = Callable[[int], list[AdapterKey]]
 class Fleet:
     """A router in use, with `num_nodes` instances behind it, and its clock."""
 
-    def __init__(self, num_nodes: int, free_slots: int, in_flight: int) -> None:
+    def __init__(
+        self, num_nodes: int, num_adapters: int, free_slots: int, in_flight: int
+    ) -> None:
         self.num_nodes = num_nodes
         self.free_slots = free_slots
         self.router = Router(RouterConfig(replicas=3))
@@ -65,18 +69,18 @@ class Fleet:
         self.residents: list[dict[AdapterKey, int]] = [{} for _ in range(num_nodes)]
         self.place = {name: i for i, name in enumerate(nodes(num_nodes))}
         policy = self.policy
-        for key in known_keys(num_nodes):
+        for key in map(adapter, range(num_adapters)):
             for name in policy.table.serving(key, 0):  # type: ignore[attr-defined]
                 self.residents[self.place[name]][key] = 1
         self.report()
         self.flying: list[Request] = []
-        keys = alike(num_nodes)
+        keys = alike(num_adapters)
         for request, now in self.arriving(keys(in_flight * num_nodes)):
             self.router.route(request, now)
             self.flying.append(request)
         self.report()
         warm_up = min(WARM_UP * ARRIVALS * num_nodes, 100_000)
-        self.serve(zipf(num_nodes), warm_up, "route")
+        self.serve(zipf(num_adapters), warm_up, "route")
 
     @property
     def policy(self) -> Policy:
@@ -157,8 +161,14 @@ class Fleet:
 
 
 @cache
-def fleet(num_nodes: int, free_slots: int = 8, in_flight: int = IN_FLIGHT) -> Fleet:
-    return Fleet(num_nodes, free_slots, in_flight)
+def fleet(
+    num_nodes: int,
+    num_adapters: int | None = None,
+    free_slots: int = 8,
+    in_flight: int = IN_FLIGHT,
+) -> Fleet:
+    """ADAPTERS for each node, unless it is said how many."""
+    return Fleet(num_nodes, num_adapters or ADAPTERS * num_nodes, free_slots, in_flight)
 
 
 @cache
@@ -175,19 +185,17 @@ def adapter(number: int) -> AdapterKey:
     return AdapterKey(f"adapter-{number}", MODEL)
 
 
-def known_keys(num_nodes: int) -> list[AdapterKey]:
-    return [adapter(i) for i in range(ADAPTERS * num_nodes)]
-
-
-def alike(num_nodes: int) -> Keys:
+def alike(num_adapters: int) -> Keys:
     """Known keys, each as likely as any other."""
-    random, size = Random(1).random, ADAPTERS * num_nodes
-    return lambda num_keys: [adapter(int(random() * size)) for _ in range(num_keys)]
+    random = Random(1).random
+    return lambda num_keys: [
+        adapter(int(random() * num_adapters)) for _ in range(num_keys)
+    ]
 
 
-def zipf(num_nodes: int) -> Keys:
+def zipf(num_adapters: int) -> Keys:
     """Known keys; the i-th most popular has a share proportional to 1/i."""
-    places = range(ADAPTERS * num_nodes)
+    places = range(num_adapters)
     weights = list(accumulate(1 / (place + 1) for place in places))
     random = Random(2)
     return lambda num_keys: [
@@ -218,40 +226,44 @@ def contests(
     sizes, large = (SIZES[:2], 100) if quick else (SIZES, LARGE)
     operations = 256 if quick else 2048
     for size in sizes:
-        ours, crowded, ring = fleet(size), fleet(size, 0), peer_ring(size)
-        loaded = fleet(size, in_flight=LOADED)
-        for kind, keys in kinds(size).items():
+        ours, crowded = fleet(size), fleet(size, free_slots=0)
+        loaded, ring = fleet(size, in_flight=LOADED), peer_ring(size)
+        adapters = ADAPTERS * size
+        for kind, keys in kinds(adapters).items():
             theirs = partial(look_up, ring, keys, operations)
             decide = partial(ours.decide, keys, operations)
             yield f"decision, {kind}, {size} nodes", operations, {
                 OURS: decide, PEER: theirs
             }  # fmt: skip
-        theirs = partial(look_up, ring, alike(size), operations)
+        theirs = partial(look_up, ring, alike(adapters), operations)
         yield f"decision, known key, loaded, {size} nodes", operations, {
-            OURS: partial(loaded.decide, alike(size), operations), PEER: theirs
+            OURS: partial(loaded.decide, alike(adapters), operations), PEER: theirs
         }  # fmt: skip
         theirs = partial(look_up, ring, new, operations)
         yield f"decision, new key, no slot free, {size} nodes", operations, {
             OURS: partial(crowded.decide, new, operations), PEER: theirs
         }  # fmt: skip
-        for kind, keys in kinds(size).items():
+        for kind, keys in kinds(adapters).items():
             theirs = partial(look_up, ring, keys, operations)
             for call in ("route", "finish"):
                 yield f"{call}, {kind}, {size} nodes", operations, {
                     OURS: partial(ours.serve, keys, operations, call), PEER: theirs
                 }  # fmt: skip
-    few, many = sizes[0], large
-    for kind in kinds(few):
-        yield f"decision, {kind}, many nodes", operations, {
-            f"{size} nodes": partial(fleet(size).decide, kinds(size)[kind], operations)
-            for size in (many, few)
-        }  # fmt: skip
+    few, most = sizes[0], ADAPTERS * large
+    for case, adapters in (("many nodes", ADAPTERS * few), ("among as many", most)):
+        for kind in kinds(few):
+            yield f"decision, {kind}, {case}", operations, {
+                f"{size} nodes": partial(
+                    fleet(size, number).decide, kinds(number)[kind], operations
+                )
+                for size, number in ((large, most), (few, adapters))
+            }  # fmt: skip
 
 
-def kinds(num_nodes: int) -> dict[str, Keys]:
+def kinds(num_adapters: int) -> dict[str, Keys]:
     return {
-        "known key": alike(num_nodes),
-        "known key by Zipf": zipf(num_nodes),
+        "known key": alike(num_adapters),
+        "known key by Zipf": zipf(num_adapters),
         "new key": new,
     }
 
@@ -289,6 +301,7 @@ def summary(outcomes: dict[str, Outcome]) -> Quantities:
     for name, row in outcomes.items():
         short = name.replace(" nodes", "").replace(" key", "").replace(",", "")
         short = short.replace("by Zipf", "zipf").replace("no slot free", "crowded")
+        short = short.replace("among as many", "as_many")
         short = short.replace(" ", "_")
         ours, peer = row.microseconds
         found[f"{short}_time"] = digits(row.microseconds[ours]), "µs"

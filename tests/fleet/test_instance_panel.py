@@ -262,11 +262,11 @@ def test_there_is_room_for_four_newcomers():
     let(panel, 1000)
     for _ in range(5):
         panel.act("short")
-    assert "are taken" in panel.frame().log[-1]
+    assert "are taken" in panel.frame().log[0]
     assert len(panel.bench.entries) <= 6 + 4
     let(panel, 1000)
     panel.act("short")
-    assert "a prompt of 500 tokens comes" in panel.frame().log[-1]
+    assert "a prompt of 500 tokens comes" in panel.frame().log[0]
 
 
 def test_a_cold_adapter_is_fetched_each_time_and_delays_nobody_else():

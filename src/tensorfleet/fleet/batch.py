@@ -10,7 +10,6 @@ Does not handle: sharing KV between sequences that run at the same time.
 
 from collections.abc import Callable, Sequence
 from heapq import heapify, heappush
-from typing import Final
 
 from tensorfleet.fleet.adapters import AdapterStore
 from tensorfleet.fleet.config import InstanceConfig
@@ -24,7 +23,7 @@ from tensorfleet.fleet.station import Station
 from tensorfleet.fleet.tally import Tally
 from tensorfleet.router.messages import AdapterKey
 
-IDLE: Final = -1
+IDLE = -1
 
 
 class Batch:

@@ -30,12 +30,11 @@ from functools import cache, lru_cache
 from itertools import accumulate
 from math import exp, inf, lgamma, log, log1p, sqrt
 from statistics import NormalDist
-from typing import Final
 
 BITS = 12
 CELLS = 1 << BITS
 UNIT = 1 << 20
-ZIPF_BITS: Final = 40
+ZIPF_BITS = 40
 
 GetRandBits = Callable[[int], int]
 

@@ -18,9 +18,9 @@ still means anything, which is cheaper than searching the heap.
 """
 
 from heapq import heappop, heappush
-from typing import Any, Final
+from typing import Any
 
-LAST: Final = 1 << 60  # the orders from here on are ranks
+LAST = 1 << 62
 
 
 class EventQueue:

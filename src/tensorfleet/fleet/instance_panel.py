@@ -59,7 +59,7 @@ class InstancePanel(Panel):
         while self.reading:
             self._advance(self.bench.now + STEP)
         self._advance(self.sent[0].entry.flight.first_token + AFTER)
-        self.said.append("Now drop in another, with chunks or without.")
+        self.said.appendleft("Now drop in another, with chunks or without.")
 
     def changed(self, name: str) -> None:
         """The instance goes on under the new settings."""
@@ -112,7 +112,7 @@ class InstancePanel(Panel):
             figures["last newcomer: first token after (ms)"] = in_ms(ttft)
             figures["meanwhile the others' longest gap (ms)"] = in_ms(last.stall)
         pictures = [gantt(self.lanes), pauses(bench, self.sent)]
-        return Scene(pictures, figures=figures, log=self.said, said=self.said[-1])
+        return Scene(pictures, figures=figures, log=self.said)
 
     # --- inside ------------------------------------------------------------------
 
@@ -144,4 +144,4 @@ class InstancePanel(Panel):
 
     def _say(self, words: str) -> None:
         moment = self.bench.now // (10 * MILLISECOND)
-        self.said.append(f"{moment // 100}.{moment % 100:02} s: {words}")
+        self.said.appendleft(f"{moment // 100}.{moment % 100:02} s: {words}")

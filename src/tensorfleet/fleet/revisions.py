@@ -17,15 +17,12 @@ Does not handle: going back to an older generation. A rollback is published as a
 generation with the older content.
 """
 
-from typing import Any, Final
+from typing import Any
 
 from tensorfleet.router.messages import AdapterKey
 
 # The states of weights, in the order in which they pass through them.
-QUEUED: Final = 0
-LOADING: Final = 1
-READY: Final = 2
-GONE: Final = 3
+QUEUED, LOADING, READY, GONE = range(4)
 
 
 class Weights:

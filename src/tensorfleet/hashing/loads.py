@@ -21,14 +21,13 @@ ceiling forgives no rounding.
 
 from collections.abc import Iterable
 from fractions import Fraction
-from typing import Final
 
 from tensorfleet.hashing.capacity import growth
 from tensorfleet.hashing.leastloaded import LeastLoaded
 from tensorfleet.hashing.ring import check_weight
 from tensorfleet.hashing.smoothing import SmoothedTotal
 
-UNIT: Final = 1_000_000  # weights are kept as integers, in millionths
+UNIT = 1_000_000  # weights are kept as integers, in millionths
 
 
 class BoundedLoads:

@@ -17,14 +17,13 @@ answers slowly is its work times its pace (see `pace`).
 """
 
 from collections.abc import Mapping
-from typing import Final
 
 from tensorfleet.router.config import SECOND
 from tensorfleet.router.messages import AdapterKey, Report
 
 NOTHING: Mapping[AdapterKey, int] = {}
-NORMAL_PACE: Final = 1024
-FIRST_TOKEN: Final = 6  # others take as long
+NORMAL_PACE = 1024
+FIRST_TOKEN = 6  # others take as long
 
 # A request that was sent and has not come back: its id, its instance, its adapter, the
 # work it was counted as, when it was routed, and whether it had been tried elsewhere.

@@ -96,9 +96,7 @@ class ReplicaTable:
 
     def serving(self, key: AdapterKey, now: int) -> tuple[str, ...]:
         """The instances that take the adapter's requests, at least one."""
-        if self._version != self.pool.version:
-            self.follow_pool(now)
-        return (self._known.get(key.adapter) or self._learn(key, now)).serving
+        return self.ask(key, 0, now)
 
     def ask(self, key: AdapterKey, work: int, now: int) -> tuple[str, ...]:
         """The same for a request, whose work is counted."""

@@ -26,7 +26,6 @@ measurement added to the notes' design:
 from itertools import islice
 from math import floor
 from random import Random
-from typing import Final
 
 from tensorfleet.hashing import stable_hash
 from tensorfleet.router.config import SECOND, RouterConfig
@@ -35,7 +34,7 @@ from tensorfleet.router.policy import Choice, Pool
 from tensorfleet.router.replicas import State
 from tensorfleet.router.replicating import ReplicatingPolicy
 
-MAX_HOLDERS: Final = 8  # that are compared
+MAX_HOLDERS = 8  # that are compared
 MASK = 2**64 - 1
 NOBODY: dict[str, None] = {}
 
