@@ -23,6 +23,7 @@ measurement added to the notes' design:
   makes all routers look at the same replica.
 """
 
+from collections.abc import Container
 from itertools import islice
 from math import floor
 from random import Random
@@ -94,22 +95,21 @@ class TensorFleet(ReplicatingPolicy):
         What does not hold the adapter costs at least the least load of all and what a
         missing adapter adds. `_weigh` would choose the same, and takes longer.
         """
-        loads, ring, config = self.loads, self.ring, self.config
-        holders, name = self.holders.get(request.key.adapter, NOBODY), serving[0]
-        held, added = [name], config.cold_ns
+        ring, config = self.ring, self.config
+        holders = self.holders.get(request.key.adapter, NOBODY)
+        home = serving[0]
+        held, added = [home], config.cold_ns
         if holders:
-            if name not in holders:
+            if home not in holders:
                 added = config.warm_ns
             candidates = dict.fromkeys((*serving, *islice(holders, MAX_HOLDERS)))
             if len(holders) > MAX_HOLDERS:
                 candidates[ring.least_loaded()] = None
             held = [name for name in candidates if name in holders]
-            name = min(held, key=loads.__getitem__)
-            cost = loads[name]
-        else:
-            cost = self._cold_cost(name, name)
+        name = min(held, key=self.loads.__getitem__)
+        certain = self._cost(name, holders, home) < ring.least_bound() + added
         limit = ring.limit(now, work)
-        if cost >= ring.least_bound() + added or not ring.offer(name, work, limit):
+        if not certain or not ring.offer(name, work, limit):
             return self._weigh(request, serving, work, limit, now)
         if name not in serving:
             self._grow_at_once(request.key, name, now)
@@ -124,22 +124,19 @@ class TensorFleet(ReplicatingPolicy):
         now: int,
     ) -> Choice:
         """Compare all that come into question by cost."""
-        key, loads, ring = request.key, self.loads, self.ring
+        key, ring = request.key, self.ring
         holders, warm = self.holders.get(key.adapter, NOBODY), serving[0]
         others = islice(holders, MAX_HOLDERS) if holders else self.table.near(key)
         candidates = dict.fromkeys((*serving, *others, ring.least_loaded()))
         roomy = ring.with_room(candidates, limit)
-        costs = {
-            name: loads[name] if name in holders else self._cold_cost(name, warm)
-            for name in roomy
-        }
+        costs = {name: self._cost(name, holders, warm) for name in roomy}
         full = len(candidates) - len(roomy)
         place = None
         if request.session is not None:
             place, warm = self._place(request.session, serving)
             saved = request.prefix_tokens * self.config.costs.prefill_ns_per_token
-            cost = loads[place] if place in holders else self._cold_cost(place, warm)
-            costs[place] = cost - max(saved, self.config.sticky_ns)
+            saved = max(saved, self.config.sticky_ns)
+            costs[place] = self._cost(place, holders, warm) - saved
         if not costs:
             name = ring.least_loaded()
             ring.admit(name, work, now, overflow=True)
@@ -154,11 +151,13 @@ class TensorFleet(ReplicatingPolicy):
             self._grow_at_once(key, name, now)
         return name, "least cost", tuple(costs), full, overflow
 
-    def _cold_cost(self, name: str, warm: str) -> int:
-        """The work before a request on an instance that does not hold its adapter.
+    def _cost(self, name: str, holders: Container[str], warm: str) -> int:
+        """The work before a request here, with what a missing adapter adds.
 
-        `warm` is the one that may have it in host memory.
+        `warm` is the instance that may have it in host memory.
         """
+        if name in holders:
+            return self.loads[name]
         config = self.config
         cost = self.loads[name] + (config.warm_ns if name == warm else config.cold_ns)
         missing = 1 - self.instances[name].free_slots
